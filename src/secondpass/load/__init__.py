@@ -1,0 +1,1 @@
+"""Files, folders and web pages to documents."""

@@ -1,0 +1,48 @@
+"""Names of parts, each with the place of its class: nothing is imported until it is asked for.
+
+Other packages add parts through entry points of the groups ``secondpass.rerankers``, ``secondpass.embedders`` and
+``secondpass.llms``; the value has the same form, ``module:Class``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from secondpass.errors import InputError
+
+RERANKERS: dict[str, str] = {
+    "lexical": "secondpass.rerank.lexical:LexicalReranker",
+}
+EMBEDDERS: dict[str, str] = {
+    "openai": "secondpass.embed.openai:OpenAIEmbedder",
+    "sentence-transformers": "secondpass.embed.sentence_transformers:SentenceTransformersEmbedder",
+}
+LLMS: dict[str, str] = {
+    "openai": "secondpass.llm.openai:OpenAIChat",
+    "replay": "secondpass.llm.replay:ReplayLLM",
+}
+_TABLES = {"rerankers": RERANKERS, "embedders": EMBEDDERS, "llms": LLMS}
+
+
+def known(kind: str) -> dict[str, str]:
+    """Return all names of a kind (``rerankers``, ``embedders``, ``llms``) with their places, plug-ins included."""
+    plugins = {point.name: point.value for point in entry_points(group=f"secondpass.{kind}")}
+    return plugins | _TABLES[kind]
+
+
+def find(kind: str, name: str) -> Any:
+    """Import and return the class registered under ``name``.
+
+    Raises:
+        InputError: the name is not known; the message lists the known ones and the nearest.
+    """
+    places = known(kind)
+    if name not in places:
+        near = difflib.get_close_matches(name, places, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"There is no {kind[:-1]} named {name!r}; known are: {', '.join(sorted(places))}.{hint}")
+    module, _, attribute = places[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""The second stage: question and passage read together."""

@@ -1,0 +1,39 @@
+"""Turn scores into an order: the one place where reranked hits are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from secondpass.errors import InputError
+from secondpass.types import FloatArray, Hit, Scale, Span, StageScore
+
+
+def order_by_score(
+    hits: Sequence[Hit],
+    scores: FloatArray,
+    stage: str,
+    scale: Scale,
+    top_n: int | None = None,
+    evidence: Sequence[Span | None] | None = None,
+) -> list[Hit]:
+    """Return new hits ordered by ``scores`` (float32 [N]), the highest first, cut to ``top_n``.
+
+    Ties keep the given order. Each hit remembers its new rank and score under the name ``stage``.
+
+    Raises:
+        InputError: ``top_n`` is below 1.
+    """
+    if top_n is not None and top_n < 1:
+        raise InputError(f"top_n is {top_n}; it must be 1 or more.")
+    order = sorted(range(len(hits)), key=lambda index: -float(scores[index]))
+    return [
+        replace(
+            hits[index],
+            score=float(scores[index]),
+            scale=scale,
+            stages=(*hits[index].stages, StageScore(stage, rank, float(scores[index]), scale)),
+            evidence=evidence[index] if evidence else hits[index].evidence,
+        )
+        for rank, index in enumerate(order[:top_n], start=1)
+    ]

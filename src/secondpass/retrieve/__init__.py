@@ -1,0 +1,1 @@
+"""The first stage: a query to the best passages of the index."""

@@ -1,0 +1,1 @@
+"""Everything that knows Chinese from English: folding, language, sentences, terms, lengths."""

@@ -1,0 +1,282 @@
+"""The records that pass between stages, and the protocols a stage fulfils.
+
+Every record is frozen: a stage returns new ones and never touches the caller's. Higher scores mean more relevant,
+everywhere; what a score means is said by its scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+IdArray: TypeAlias = npt.NDArray[np.uint32]
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+
+Scale = Literal["bm25", "cosine", "rrf", "logit", "log_odds", "probability", "maxsim", "rank_only", "unknown"]
+"""What a score means.
+
+``rank_only``: the order is meant, the number is not. ``unknown``: the caller did not say.
+"""
+
+Language = Literal["zh", "en"]
+
+Qrels: TypeAlias = dict[str, dict[str, int]]
+"""``{query_id: {doc_id: relevance}}``"""
+Run: TypeAlias = dict[str, dict[str, float]]
+"""``{query_id: {doc_id: score}}``"""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a document: where its section starts, how deep it is (1 = top), and its words."""
+
+    start: int
+    level: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The cleaned text of one file or page, with what is known of its structure.
+
+    ``source`` is the path or URL it was read from; ``pages[i]`` is the offset at which page ``i + 1`` starts (empty
+    where there are no pages). Offsets count characters of ``text``.
+    """
+
+    id: str
+    text: str
+    source: str = ""
+    title: str = ""
+    headings: tuple[Heading, ...] = ()
+    pages: tuple[int, ...] = ()
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage: ``document.text[start:end] == text``.
+
+    ``heading_path`` holds the headings above it, outermost first; ``page`` counts from 1.
+    """
+
+    id: str
+    text: str
+    doc_id: str = ""
+    start: int = 0
+    end: int = 0
+    heading_path: tuple[str, ...] = ()
+    page: int | None = None
+    source: str = ""
+    title: str = ""
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of characters ``[start, end)``."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageScore:
+    """Where a passage stood after one stage: the stage's name, the rank (1 = best), the score and its scale."""
+
+    stage: str
+    rank: int
+    score: float
+    scale: Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage with the score of the latest stage, and how it came here.
+
+    ``stages`` lists every stage it passed, the latest last. ``evidence`` is the span of ``chunk.text`` that won, where
+    a stage names one; ``truncated`` says that a stage could not read the whole passage.
+    """
+
+    chunk: Chunk
+    score: float
+    scale: Scale
+    stages: tuple[StageScore, ...] = ()
+    evidence: Span | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The place an answer rests on: ``quote`` stands at ``[start, end)`` of the document's text.
+
+    ``number`` is the one in brackets in the answer, and the rank of the passage it was cut from (1 = first).
+    """
+
+    number: int
+    chunk_id: str
+    doc_id: str
+    source: str
+    start: int
+    end: int
+    quote: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """Tokens of a prompt and of the reply; ``estimated`` where no tokenizer counted them."""
+
+    prompt: int
+    completion: int
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said to a question, with the places it rests on.
+
+    ``found`` is False where the passages do not support an answer. ``warnings`` names everything that was mended or
+    could not be checked, such as a citation of a passage that was never given.
+    """
+
+    text: str
+    found: bool
+    citations: tuple[Citation, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    tokens: TokenCounts | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a chat model answered."""
+
+    text: str
+    tokens: TokenCounts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermVector:
+    """Weighted terms: ``ids`` uint32 [T], ascending and unique; ``weights`` float32 [T]."""
+
+    ids: IdArray
+    weights: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """What a store keeps of a chunk: the chunk, its terms, and its vector (float32 [D]) where there is an embedder."""
+
+    chunk: Chunk
+    terms: TermVector
+    vector: FloatArray | None = None
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of one length; ``name``, ``revision`` and ``dimension`` identify the vector space."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
+    def encode_query(self, texts: Sequence[str]) -> FloatArray:
+        """Encode questions; float32 [B, D], rows of length 1."""
+        ...
+
+    def encode_document(self, texts: Sequence[str]) -> FloatArray:
+        """Encode passages; float32 [B, D], rows of length 1."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps chunks and finds them by terms or by vector.
+
+    ``replace`` is the only way in: what a document had before disappears, so writing twice leaves one copy.
+    A store is opened by one process at a time.
+    """
+
+    def replace(self, doc_ids: Sequence[str], entries: Sequence[Entry]) -> None:
+        """Remove all chunks of ``doc_ids`` and add ``entries``; durable against a killed process when it returns."""
+        ...
+
+    def search_terms(self, query: TermVector, top_k: int) -> list[tuple[Chunk, float]]:
+        """Return the ``top_k`` chunks with the highest sum of query weight x document weight x IDF, best first."""
+        ...
+
+    def search_vector(self, query: FloatArray, top_k: int) -> list[tuple[Chunk, float]]:
+        """Return the ``top_k`` chunks with the highest cosine to ``query`` (float32 [D]), best first."""
+        ...
+
+    def chunks_of(self, doc_id: str) -> list[Chunk]:
+        """Return the chunks of one document in reading order."""
+        ...
+
+    def count(self) -> int:
+        """Count the chunks."""
+        ...
+
+    def optimize(self) -> None:
+        """Do what makes later searches fast, after many writes."""
+        ...
+
+    def close(self) -> None:
+        """Write what is pending and release the files."""
+        ...
+
+
+class Retriever(Protocol):
+    """The first stage: a query in, the best ``top_k`` passages out."""
+
+    @property
+    def name(self) -> str: ...
+    def retrieve(self, query: str, top_k: int) -> list[Hit]:
+        """Return at most ``top_k`` hits, best first."""
+        ...
+
+
+class Reranker(Protocol):
+    """The second stage: orders and cuts, never adds; ties keep the given order."""
+
+    @property
+    def name(self) -> str: ...
+    def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
+        """Return the best ``top_n`` of ``hits`` (all of them for None), best first."""
+        ...
+
+
+class LLM(Protocol):
+    """A chat model."""
+
+    @property
+    def name(self) -> str: ...
+    def chat(self, messages: Sequence[Message]) -> Reply:
+        """Return the whole reply."""
+        ...
+
+    def stream(self, messages: Sequence[Message]) -> Iterator[str | Reply]:
+        """Yield the reply piece by piece, and the whole `Reply` with its token counts last."""
+        ...
+
+
+class Answerer(Protocol):
+    """The last stage: says what the passages say, with citations, or that they do not say it."""
+
+    def answer(self, query: str, hits: Sequence[Hit]) -> Answer:
+        """Answer from ``hits`` alone."""
+        ...
