@@ -1,0 +1,117 @@
+"""What a run is made of, as a person writes it: ``hybrid@100``, ``lexical@3``; and the parts that follow from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from secondpass.errors import InputError
+from secondpass.registry import find, known
+from secondpass.rerank.cascade import CascadeReranker, Stage
+from secondpass.types import Reranker
+
+RETRIEVERS = ("bm25", "dense", "hybrid")
+DEFAULT_TOP_K = 10
+DEFAULT_TOP_N = 3
+DEFAULT_RERANKER = "lexical"
+_SPEC = re.compile(r"(?P<name>.+?)(?:@(?P<depth>\d+|all))?$")
+
+
+def _parse(text: str, what: str, example: str) -> tuple[str, int | None]:
+    """Split ``name@depth``; the depth is None where it is missing or ``all``."""
+    match = _SPEC.fullmatch(text.strip())
+    if not match:
+        raise InputError(f"{text!r} is no {what}; write a name and a depth, such as {example}.")
+    depth = match["depth"]
+    number = int(depth) if depth and depth != "all" else None
+    if number == 0:
+        raise InputError(f"{text!r} keeps nothing; the depth after @ must be 1 or more, such as {example}.")
+    return match["name"], number
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveSpec:
+    """The first stage: which retriever, how many passages, and the weights of a hybrid (bm25, dense)."""
+
+    name: str = "bm25"
+    top_k: int = DEFAULT_TOP_K
+    weights: tuple[float, float] = (1.0, 1.0)
+
+    @classmethod
+    def parse(cls, text: str, weights: tuple[float, float] = (1.0, 1.0)) -> RetrieveSpec:
+        """Read ``bm25``, ``dense@50``, ``hybrid@100``.
+
+        >>> RetrieveSpec.parse("hybrid@100").top_k
+        100
+        """
+        name, top_k = _parse(text, "retriever", "hybrid@100")
+        if name == "lexical":  # what the field also calls BM25
+            name = "bm25"
+        if name not in RETRIEVERS:
+            raise InputError(f"There is no retriever named {name!r}; known are: {', '.join(RETRIEVERS)}.")
+        return cls(name, top_k or DEFAULT_TOP_K, weights)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.top_k}"
+
+
+@dataclass(frozen=True, slots=True)
+class RerankSpec:
+    """One reranker and how many passages it keeps."""
+
+    name: str = DEFAULT_RERANKER
+    top_n: int | None = DEFAULT_TOP_N
+
+    @classmethod
+    def parse(cls, text: str) -> RerankSpec:
+        """Read ``lexical``, ``lexical@3`` or ``lexical@all``.
+
+        >>> RerankSpec.parse("lexical@20")
+        RerankSpec(name='lexical', top_n=20)
+        """
+        name, top_n = _parse(text, "reranker", "lexical@3")
+        if name not in known("rerankers"):
+            find("rerankers", name)  # raises, with the known names
+        return cls(name, top_n if top_n or text.strip().endswith("@all") else DEFAULT_TOP_N)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.top_n or 'all'}"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How documents become chunks; an index is built with one set of these and remembers it."""
+
+    max_tokens: int = field(default=256, metadata={"help": "longest chunk, in estimated tokens"})
+    overlap_sentences: int = field(default=0, metadata={"help": "sentences two neighbouring chunks share"})
+    max_file_megabytes: int = field(default=50, metadata={"help": "larger files are left out, and named"})
+
+
+def parse_weights(text: str) -> tuple[float, float]:
+    """Read the weights of a hybrid: ``1,0.5`` or ``bm25=1,dense=0.5``.
+
+    >>> parse_weights("1,0.5"), parse_weights("dense=2,bm25=1")
+    ((1.0, 0.5), (1.0, 2.0))
+    """
+    names = ("bm25", "dense")
+    weights: dict[str, float] = {}
+    for position, part in enumerate(text.split(",")):
+        name, equals, value = part.rpartition("=")
+        name = name.strip() if equals else names[position] if position < 2 else ""
+        try:
+            weights[name] = float(value)
+        except ValueError:
+            name = ""
+        if name not in names:
+            raise InputError(
+                f"The weights are {text!r}; write two numbers for bm25 and dense, such as bm25=1,dense=0.5."
+            )
+    return weights.get("bm25", 1.0), weights.get("dense", 1.0)
+
+
+def make_reranker(specs: Sequence[RerankSpec]) -> Reranker | None:
+    """Return the reranker for ``specs``: None for none, a cascade for one or several."""
+    if not specs:
+        return None
+    return CascadeReranker([Stage(find("rerankers", spec.name)(), spec.top_n) for spec in specs])

@@ -1,0 +1,1 @@
+"""Files in and out: passages to rerank, TREC runs, corpora and questions."""
