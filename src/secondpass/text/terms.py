@@ -17,6 +17,7 @@ import re
 import threading
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -49,11 +50,20 @@ class _EnglishStems(threading.local):
     """The Snowball stemmer keeps a state, so that each thread needs its own."""
 
     def __init__(self) -> None:
-        self.stem = Stemmer.Stemmer("english").stemWord
+        self.stem: Callable[[str], str] = Stemmer.Stemmer("english").stemWord
 
 
 _stems = _EnglishStems()
 _ids: dict[str, int] = {}
+
+
+def stem(word: str) -> str:
+    """Return the Snowball stem of a folded English word.
+
+    >>> stem("merged"), stem("schools")
+    ('merg', 'school')
+    """
+    return _stems.stem(word)
 
 
 def words(text: str) -> list[str]:
@@ -72,10 +82,10 @@ def terms(text: str) -> list[str]:
     ['西', '西安', '安', '安交', '交', '交大', '大', 'merg', 'school']
     """
     out: list[str] = []
-    stem = _stems.stem
+    stem_word = _stems.stem
     for wide, word in _TOKEN.findall(fold(text)):
         if word:
-            out.append(stem(word))
+            out.append(stem_word(word))
             continue
         for first, second in pairwise(wide):
             out += (first, first + second)
@@ -93,10 +103,10 @@ def query_terms(text: str) -> list[str]:
     """
     out: list[str] = []
     function_words: list[str] = []
-    stem = _stems.stem
+    stem_word = _stems.stem
     for wide, word in _TOKEN.findall(fold(text)):
         if word:
-            (function_words if word in STOP_WORDS else out).append(stem(word))
+            (function_words if word in STOP_WORDS else out).append(stem_word(word))
         elif len(wide) == 1:
             out.append(wide)
         else:

@@ -1,0 +1,94 @@
+"""Options that several commands share, and how their values become parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from secondpass.config import RerankSpec, RetrieveSpec, parse_weights
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def index_option(command: Command) -> Command:
+    """Add ``--index``."""
+    return click.option(
+        "--index",
+        "index_path",
+        default=".secondpass",
+        envvar="SECONDPASS_INDEX",
+        show_default=True,
+        metavar="FOLDER",
+        help="Where the index lies. [env: SECONDPASS_INDEX]",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")(command)
+
+
+def embedder_options(command: Command) -> Command:
+    """Add ``--embedder`` and ``--embedder-url``."""
+    command = click.option(
+        "--embedder-url", metavar="URL", help="Address of an OpenAI-compatible server for the embedder."
+    )(command)
+    return click.option(
+        "--embedder",
+        metavar="NAME",
+        help="Makes vectors: openai:MODEL, a folder or a Hugging Face name (needs secondpass[torch]).",
+    )(command)
+
+
+def retrieve_options(command: Command) -> Command:
+    """Add ``--retrieve`` and ``--weights``."""
+    command = click.option(
+        "--weights", metavar="BM25,DENSE", default="1,1", show_default=True, help="Weights of the two parts of hybrid."
+    )(command)
+    return click.option(
+        "--retrieve",
+        default="bm25@10",
+        show_default=True,
+        metavar="NAME@K",
+        help="First stage: bm25, dense or hybrid, and how many passages.",
+    )(command)
+
+
+def rerank_option(default: str) -> Callable[[Command], Command]:
+    """Add ``--rerank``; ``default`` is what stands for it when it is not given."""
+    return click.option(
+        "--rerank",
+        "rerank_specs",
+        multiple=True,
+        default=[default],
+        show_default=True,
+        metavar="NAME@N",
+        help="Second stage and how many passages it keeps (@all: every one); repeat for a cascade.",
+    )
+
+
+def no_rerank_option(command: Command) -> Command:
+    """Add ``--no-rerank``."""
+    return click.option("--no-rerank", is_flag=True, help="Keep the order of the first stage.")(command)
+
+
+def llm_options(command: Command) -> Command:
+    """Add ``--llm`` and ``--llm-url``."""
+    command = click.option("--llm-url", metavar="URL", help="Address of the OpenAI-compatible server.")(command)
+    return click.option(
+        "--llm",
+        metavar="NAME",
+        help="Chat model for the answer, such as openai:qwen-max; without one, sentences are cut from the passages.",
+    )(command)
+
+
+def retrieve_spec(retrieve: str, weights: str) -> RetrieveSpec:
+    """Return what ``--retrieve`` and ``--weights`` say."""
+    return RetrieveSpec.parse(retrieve, parse_weights(weights))
+
+
+def rerank_list(rerank_specs: tuple[str, ...], no_rerank: bool = False) -> list[RerankSpec]:
+    """Return what ``--rerank`` and ``--no-rerank`` say."""
+    return [] if no_rerank else [RerankSpec.parse(text) for text in rerank_specs]
