@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from secondpass.errors import InputError
 from secondpass.registry import find, known
@@ -80,12 +80,14 @@ class RerankSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexOptions:
-    """How documents become chunks; an index is built with one set of these and remembers it."""
+class ChunkOptions:
+    """How documents are cut; an index is built with one set of these and remembers it.
 
-    max_tokens: int = field(default=256, metadata={"help": "longest chunk, in estimated tokens"})
-    overlap_sentences: int = field(default=0, metadata={"help": "sentences two neighbouring chunks share"})
-    max_file_megabytes: int = field(default=50, metadata={"help": "larger files are left out, and named"})
+    ``max_tokens`` is the longest chunk in estimated tokens, ``overlap_sentences`` what two neighbours share.
+    """
+
+    max_tokens: int = 256
+    overlap_sentences: int = 0
 
 
 def parse_weights(text: str) -> tuple[float, float]:
@@ -110,8 +112,14 @@ def parse_weights(text: str) -> tuple[float, float]:
     return weights.get("bm25", 1.0), weights.get("dense", 1.0)
 
 
-def make_reranker(specs: Sequence[RerankSpec]) -> Reranker | None:
-    """Return the reranker for ``specs``: None for none, a cascade for one or several."""
-    if not specs:
-        return None
-    return CascadeReranker([Stage(find("rerankers", spec.name)(), spec.top_n) for spec in specs])
+def make_reranker(stages: Sequence[str | RerankSpec | Reranker]) -> Reranker | None:
+    """Return one reranker for ``stages``: None for none, else a cascade."""
+    return CascadeReranker([_stage(stage) for stage in stages]) if stages else None
+
+
+def _stage(stage: str | RerankSpec | Reranker) -> Stage:
+    if isinstance(stage, str):
+        stage = RerankSpec.parse(stage)
+    if isinstance(stage, RerankSpec):
+        return Stage(find("rerankers", stage.name)(), stage.top_n)
+    return Stage(stage)

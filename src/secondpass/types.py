@@ -280,3 +280,7 @@ class Answerer(Protocol):
     def answer(self, query: str, hits: Sequence[Hit]) -> Answer:
         """Answer from ``hits`` alone."""
         ...
+
+    def stream(self, query: str, hits: Sequence[Hit]) -> Iterator[str | Answer]:
+        """Yield the answer piece by piece as it is written, and the whole `Answer` last."""
+        ...

@@ -30,15 +30,12 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")(command)
 
 
-def embedder_options(command: Command) -> Command:
-    """Add ``--embedder`` and ``--embedder-url``."""
-    command = click.option(
-        "--embedder-url", metavar="URL", help="Address of an OpenAI-compatible server for the embedder."
-    )(command)
+def embedder_option(command: Command) -> Command:
+    """Add ``--embedder``."""
     return click.option(
         "--embedder",
         metavar="NAME",
-        help="Makes vectors: openai:MODEL, a folder or a Hugging Face name (needs secondpass[torch]).",
+        help="Adds vectors: openai:MODEL, a folder or a Hugging Face name (needs secondpass[torch]).",
     )(command)
 
 
@@ -49,10 +46,9 @@ def retrieve_options(command: Command) -> Command:
     )(command)
     return click.option(
         "--retrieve",
-        default="bm25@10",
-        show_default=True,
         metavar="NAME@K",
-        help="First stage: bm25, dense or hybrid, and how many passages.",
+        help="First stage, bm25, dense or hybrid, and how many passages. [default: hybrid@10 where the index has "
+        "vectors, else bm25@10]",
     )(command)
 
 
@@ -84,9 +80,10 @@ def llm_options(command: Command) -> Command:
     )(command)
 
 
-def retrieve_spec(retrieve: str, weights: str) -> RetrieveSpec:
-    """Return what ``--retrieve`` and ``--weights`` say."""
-    return RetrieveSpec.parse(retrieve, parse_weights(weights))
+def retrieve_spec(retrieve: str | None, weights: str) -> RetrieveSpec | None:
+    """Return what ``--retrieve`` and ``--weights`` say; None leaves the choice to the index."""
+    parsed = parse_weights(weights)
+    return RetrieveSpec.parse(retrieve, parsed) if retrieve else None
 
 
 def rerank_list(rerank_specs: tuple[str, ...], no_rerank: bool = False) -> list[RerankSpec]:

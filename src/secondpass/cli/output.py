@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from secondpass.pipeline import Comparison
 from secondpass.types import Answer, Chunk, Citation, Hit
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -54,22 +55,66 @@ def movement(hit: Hit) -> str:
     return f"▲{moved}" if moved > 0 else f"▼{-moved}" if moved < 0 else "="
 
 
-def hits_table(hits: Sequence[Hit], title: str, reranked: bool) -> Table:
-    """Return the passages as a table: ranks and scores before and after, scale, place and text."""
-    table = Table(title=title, title_justify="left", expand=True, pad_edge=False)
-    table.add_column("#", justify="right", no_wrap=True)
-    if reranked:
-        table.add_column("was", justify="right", no_wrap=True)
-    for number in range(len(hits[0].stages)) if hits else ():
-        stage = hits[0].stages[number]
-        table.add_column(f"{stage.stage}\n{stage.scale}", justify="right", no_wrap=True)
+def _number(score: float) -> str:
+    return f"{score:.4f}" if abs(score) < 0.1 else f"{score:.2f}"
+
+
+def _add_passage_columns(table: Table) -> None:
     table.add_column("file and place", ratio=2, overflow="fold")
     table.add_column("passage", ratio=5, overflow="fold")
+
+
+def hits_table(hits: Sequence[Hit], title: str) -> Table:
+    """Return the passages as a table: rank, rank and score after every stage with its scale, place and text."""
+    table = Table(title=title, title_justify="left", expand=True, pad_edge=False)
+    table.add_column("#", justify="right", no_wrap=True)
+    stages = max((hit.stages for hit in hits), key=len, default=())
+    for stage in stages:
+        table.add_column(f"{stage.stage}\n{stage.scale}", justify="right", no_wrap=True)
+    _add_passage_columns(table)
     for rank, hit in enumerate(hits, start=1):
-        before = [f"{hit.stages[0].rank} {movement(hit)}"] if reranked else []
-        scores = [f"{stage.score:.3f}" for stage in hit.stages]
-        table.add_row(str(rank), *before, *scores, shown(place(hit.chunk)), shown(excerpt(hit)))
+        by_name = {stage.stage: f"#{stage.rank}\n{_number(stage.score)}" for stage in hit.stages}
+        scores = [by_name.get(stage.stage, "–") for stage in stages]
+        table.add_row(f"{rank}{movement(hit)}", *scores, shown(place(hit.chunk)), shown(excerpt(hit)))
     return table
+
+
+def comparison_table(result: Comparison) -> Table:
+    """Return the candidates as the first stage ordered them, and where the second put or left each."""
+    kept = {hit.chunk.id: (rank, hit) for rank, hit in enumerate(result.reranked.hits, start=1)}
+    title = f"{len(result.candidates)} candidates, {len(kept)} kept by the reranker"
+    table = Table(title=title, title_justify="left", expand=True, pad_edge=False)
+    table.add_column("before", justify="right", no_wrap=True)
+    table.add_column(result.candidates[0].scale, justify="right", no_wrap=True)
+    table.add_column("after", justify="right", no_wrap=True)
+    table.add_column(result.reranked.hits[0].scale if result.reranked.hits else "", justify="right", no_wrap=True)
+    _add_passage_columns(table)
+    for rank, candidate in enumerate(result.candidates, start=1):
+        after, hit = kept.get(candidate.chunk.id, (0, candidate))
+        moved = (f"{after}{movement(hit)}", _number(hit.score)) if after else ("cut", "")
+        cells = (str(rank), _number(candidate.score), *moved, shown(place(hit.chunk)), shown(excerpt(hit)))
+        table.add_row(*cells, style="" if after else "dim")
+    return table
+
+
+def passage_blocks(hits: Sequence[Hit]) -> Text:
+    """Return the passages whole, numbered as a prompt numbers them."""
+    blocks = [f"[{rank}] {place(hit.chunk)}\n{hit.chunk.text}\n\n" for rank, hit in enumerate(hits, start=1)]
+    return shown("".join(blocks), "dim")
+
+
+def print_answer(answer: Answer) -> None:
+    """Print an answer, the places it rests on, what was mended, its cost."""
+    terminal = console()
+    terminal.print(shown(answer.text, "bold" if answer.found else "yellow"))
+    for citation in answer.citations:
+        terminal.print(citation_line(citation))
+    for warning in answer.warnings:
+        click.echo(plain(f"note: {warning}"), err=True)
+    tokens = answer.tokens
+    mark = "≈" if tokens and tokens.estimated else ""
+    cost = f" · prompt {mark}{tokens.prompt:,} tokens, reply {mark}{tokens.completion:,}" if tokens else ""
+    click.echo(seconds_line(answer.seconds) + cost)
 
 
 def excerpt(hit: Hit, length: int = 160) -> str:

@@ -1,0 +1,5 @@
+"""``python -m secondpass``."""
+
+from secondpass.cli.main import main
+
+main()

@@ -1,0 +1,114 @@
+"""``secondpass compare``: the experiment; the same candidates with and without the second stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.rule import Rule
+from rich.table import Table
+
+from secondpass.cli.options import (
+    index_option,
+    json_option,
+    llm_options,
+    rerank_list,
+    rerank_option,
+    retrieve_options,
+    retrieve_spec,
+)
+from secondpass.cli.output import (
+    answer_record,
+    comparison_table,
+    console,
+    passage_blocks,
+    print_answer,
+    print_json,
+)
+from secondpass.llm.names import open_llm
+from secondpass.pipeline import Comparison
+from secondpass.types import Answer
+from secondpass.workbench import Workbench
+
+STEPS = ("retrieve", "rerank", "generate")
+
+
+@click.command()
+@click.argument("query")
+@index_option
+@retrieve_options
+@rerank_option("lexical@3")
+@llm_options
+@click.option("--full", is_flag=True, help="Print both contexts whole.")
+@json_option
+def compare(
+    query: str,
+    index_path: str,
+    retrieve: str | None,
+    weights: str,
+    rerank_specs: tuple[str, ...],
+    llm: str | None,
+    llm_url: str | None,
+    full: bool,
+    as_json: bool,
+) -> int:
+    """Answer QUERY twice from the same candidates: from all of them, and from those the reranker keeps.
+
+    Shows both answers, both contexts, the tokens of each prompt, and the seconds of each step.
+    """
+    model = open_llm(llm, llm_url) if llm else None
+    with Workbench(index_path) as workbench:
+        result = workbench.compare(query, retrieve_spec(retrieve, weights), rerank_list(rerank_specs), model)
+    if as_json:
+        print_json(_record(result))
+        return 0 if result.candidates else 1
+    if not result.candidates:
+        click.echo("nothing found; try other words")
+        return 1
+    _print(result, full)
+    return 0
+
+
+def _record(result: Comparison) -> dict[str, Any]:
+    return {
+        "query": result.query,
+        "without": {**answer_record(result.without), "prompt_tokens": result.without_tokens.prompt},
+        "reranked": {**answer_record(result.reranked), "prompt_tokens": result.reranked_tokens.prompt},
+        "prompt_tokens_estimated": result.reranked_tokens.estimated,
+    }
+
+
+def _print(result: Comparison, full: bool) -> None:
+    terminal = console()
+    terminal.print(comparison_table(result))
+    terminal.print(_costs(result))
+    for name, answer in (("without rerank", result.without), ("with rerank", result.reranked)):
+        terminal.print(Rule(name, align="left"))
+        if full:
+            terminal.print(passage_blocks(answer.hits))
+        print_answer(answer)
+
+
+def _costs(result: Comparison) -> Table:
+    """Return what each side cost: passages, prompt tokens, seconds per step."""
+    table = Table(pad_edge=False)
+    for column in ("", "without rerank", "with rerank", "ratio"):
+        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
+    mark = "≈" if result.reranked_tokens.estimated else ""
+    table.add_row("passages", *_pair(len(result.without.hits), len(result.reranked.hits), "{:.0f}"))
+    tokens = (result.without_tokens.prompt, result.reranked_tokens.prompt)
+    table.add_row("prompt tokens", *_pair(*tokens, mark + "{:.0f}"))
+    for step in STEPS:
+        table.add_row(step, *_pair(_ms(result.without, step), _ms(result.reranked, step), "{:.1f} ms"))
+    totals = [sum(_ms(answer, step) for step in STEPS) for answer in (result.without, result.reranked)]
+    table.add_row("total", *_pair(totals[0], totals[1], "{:.1f} ms"))
+    return table
+
+
+def _ms(answer: Answer, step: str) -> float:
+    return answer.seconds.get(step, 0.0) * 1000
+
+
+def _pair(without: float, reranked: float, form: str) -> tuple[str, str, str]:
+    """Return both figures and how many times the second stage saves (below 1: costs)."""
+    return form.format(without), form.format(reranked), f"{without / reranked:.2f}x" if without and reranked else ""

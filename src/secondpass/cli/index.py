@@ -1,0 +1,95 @@
+"""``secondpass index``: documents into an index, only what changed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+import click
+
+from secondpass.cli.options import embedder_option, index_option, json_option
+from secondpass.cli.output import plain, print_json, seconds_line
+from secondpass.cli.progress import IndexingProgress
+from secondpass.config import ChunkOptions
+from secondpass.embed.names import open_embedder
+from secondpass.ingest import IngestOptions, IngestReport
+from secondpass.load.options import WebOptions
+from secondpass.load.sources import MEDIA_TYPES
+from secondpass.workbench import Workbench
+
+_SHOWN_SKIPPED = 20
+
+
+@click.command()
+@click.argument("documents", nargs=-1, required=True, metavar="FILE|FOLDER|URL...")
+@index_option
+@embedder_option
+@click.option("--embedder-url", metavar="URL", help="Address of the OpenAI-compatible server of the embedder.")
+@click.option("--max-tokens", type=int, metavar="N", help="Longest chunk, in estimated tokens. [default: 256]")
+@click.option("--overlap", type=int, metavar="N", help="Sentences that neighbouring chunks share. [default: 0]")
+@click.option(
+    "--max-file-mb", default=50, show_default=True, metavar="MB", help="Larger files are left out, and named."
+)
+@click.option("--processes", type=int, metavar="N", help="Processes that read and parse. [default: one per core]")
+@click.option("--allow-private", is_flag=True, help="Fetch from private and loopback addresses, too.")
+@click.option(
+    "--allow-host", multiple=True, metavar="HOST", help="A host that may be at a private address; repeatable."
+)
+@click.option("--rebuild", is_flag=True, help="Throw the index away and build it again.")
+@json_option
+def index(
+    documents: tuple[str, ...],
+    index_path: str,
+    embedder: str | None,
+    embedder_url: str | None,
+    max_tokens: int | None,
+    overlap: int | None,
+    max_file_mb: int,
+    processes: int | None,
+    allow_private: bool,
+    allow_host: tuple[str, ...],
+    rebuild: bool,
+    as_json: bool,
+) -> int:
+    """Read documents and web pages into an index.
+
+    Folders are read with all below them: markdown, text, HTML, PDF, DOCX. Run it again and only what changed is read;
+    what is gone is removed. It may be interrupted at any moment and run again.
+
+    The exit code is 1 where something was left out; each is named with its reason.
+    """
+    chunking = None
+    if max_tokens is not None or overlap is not None:
+        default = ChunkOptions()
+        chunking = ChunkOptions(
+            default.max_tokens if max_tokens is None else max_tokens,
+            default.overlap_sentences if overlap is None else overlap,
+        )
+    limit = max_file_mb * 2**20
+    web = WebOptions(allow_private=allow_private, allowed_hosts=frozenset(allow_host), max_bytes=limit)
+    reading = IngestOptions(max_bytes=limit, processes=processes or os.cpu_count() or 1, web=web)
+    opened = open_embedder(embedder, embedder_url) if embedder else None
+    with Workbench(index_path, opened) as workbench, IndexingProgress(quiet=as_json) as progress:
+        report = workbench.index(*documents, chunking=chunking, reading=reading, rebuild=rebuild, progress=progress)
+        documents_count, chunks_count = workbench.counts()
+    if as_json:
+        print_json({"index": index_path, "documents": documents_count, "chunks": chunks_count, "run": asdict(report)})
+    else:
+        _print(report, index_path, documents_count, chunks_count)
+    if not documents_count:
+        known = " ".join(MEDIA_TYPES)
+        click.echo(f"the index is empty: no documents were found; files that are read end in {known}", err=True)
+    return 1 if report.skipped or not documents_count else 0
+
+
+def _print(report: IngestReport, index_path: str, documents: int, chunks: int) -> None:
+    parts = [f"{getattr(report, name):,} {name}" for name in ("added", "changed", "unchanged", "deleted", "kept")]
+    click.echo(f"{index_path}: {documents:,} documents, {chunks:,} chunks ({', '.join(parts)})")
+    if report.chunks:
+        speed = f"{report.chunks_per_second:,.0f} chunks/s, {report.megabytes_per_second:.1f} MB/s"
+        click.echo(f"{report.total_seconds:.1f} s, {speed}; {seconds_line(report.seconds)}")
+    for skipped in report.skipped[:_SHOWN_SKIPPED]:
+        named = skipped.reason if skipped.location in skipped.reason else f"{skipped.location} {skipped.reason}"
+        click.echo(plain(f"left out: {named}"), err=True)
+    if len(report.skipped) > _SHOWN_SKIPPED:
+        click.echo(f"left out: {len(report.skipped) - _SHOWN_SKIPPED:,} more; --json lists all", err=True)

@@ -1,0 +1,222 @@
+"""An index and everything that is done with it: the Python API, and what the command line is thin over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from secondpass.answer.extract import ExtractiveAnswerer
+from secondpass.answer.generate import LLMAnswerer
+from secondpass.chunk.sentence import SentenceChunker
+from secondpass.config import DEFAULT_RERANKER, ChunkOptions, RerankSpec, RetrieveSpec, make_reranker
+from secondpass.embed.names import open_embedder
+from secondpass.errors import InputError, StoreError
+from secondpass.index.library import INDEXING_TIMEOUT_SECONDS, Index, create_index, is_index, open_index
+from secondpass.index.manifest import Manifest, check_chunking, check_embedder
+from secondpass.ingest import IngestOptions, IngestReport, Progress, identity_of, index_documents
+from secondpass.llm.names import open_llm
+from secondpass.load.sources import find_sources
+from secondpass.pipeline import Comparison, Pipeline, SearchResult
+from secondpass.retrieve.hybrid import HybridRetriever
+from secondpass.retrieve.stored import BM25Retriever, DenseRetriever
+from secondpass.types import LLM, Answer, Answerer, Chunk, Embedder, Hit, Reranker, Retriever, StageScore
+
+Retrieve = str | RetrieveSpec | None
+Rerank = str | RerankSpec | Reranker
+DEFAULT_INDEX = ".secondpass"
+DEFAULT_RERANK: tuple[Rerank, ...] = (RerankSpec(),)
+
+
+class Workbench:
+    """An index at ``path``, opened when it is first needed and held until `close`; use it in a ``with``.
+
+    ``embedder`` makes vectors beside the terms; an index remembers its embedder, so that only ``index`` needs one, and
+    a later call opens it again by name.
+    """
+
+    def __init__(self, path: str | Path = DEFAULT_INDEX, embedder: Embedder | str | None = None) -> None:
+        self.path = Path(path)
+        self._embedder = open_embedder(embedder) if isinstance(embedder, str) else embedder
+        self._index: Index | None = None
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes use the index."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def search(self, query: str, retrieve: Retrieve = None, rerank: Sequence[Rerank] = DEFAULT_RERANK) -> SearchResult:
+        """Return the passages for ``query``.
+
+        ``retrieve`` is the first stage, such as ``"hybrid@100"`` (None: hybrid where the index has vectors, else bm25,
+        and 10 passages); ``rerank`` are the stages after it, such as ``["lexical@3"]``, or none: ``[]``.
+        """
+        return self._pipeline(query, retrieve, rerank, None).search(query)
+
+    def ask(
+        self,
+        query: str,
+        retrieve: Retrieve = None,
+        rerank: Sequence[Rerank] = DEFAULT_RERANK,
+        llm: LLM | str | None = None,
+    ) -> Answer:
+        """Answer ``query`` from the passages found for it, by ``llm`` or, for None, by their own sentences."""
+        return self._pipeline(query, retrieve, rerank, make_answerer(llm)).ask(query)
+
+    def stream(
+        self,
+        query: str,
+        retrieve: Retrieve = None,
+        rerank: Sequence[Rerank] = DEFAULT_RERANK,
+        llm: LLM | str | None = None,
+    ) -> Iterator[str | Answer]:
+        """Answer ``query`` piece by piece as it is written; the whole `Answer` comes last."""
+        yield from self._pipeline(query, retrieve, rerank, make_answerer(llm)).stream(query)
+
+    def compare(
+        self,
+        query: str,
+        retrieve: Retrieve = None,
+        rerank: Sequence[Rerank] = DEFAULT_RERANK,
+        llm: LLM | str | None = None,
+    ) -> Comparison:
+        """Answer ``query`` from the same candidates without and with reranking."""
+        return self._pipeline(query, retrieve, rerank, make_answerer(llm)).compare(query)
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many documents and chunks the index holds."""
+        return self._opened().catalogue.counts()
+
+    def retriever(self, retrieve: Retrieve = None) -> tuple[Retriever, int]:
+        """Return the first stage that ``retrieve`` names, and how many passages it is asked for."""
+        index = self._opened()
+        has_vectors = index.manifest.embedder is not None
+        spec = RetrieveSpec.parse(retrieve) if isinstance(retrieve, str) else retrieve
+        if spec is None:
+            spec = RetrieveSpec("hybrid" if has_vectors else "bm25")
+        terms = BM25Retriever(index.store)
+        if spec.name == "bm25":
+            return terms, spec.top_k
+        if not has_vectors:
+            raise StoreError(
+                f"The index at {self.path} has no vectors, so it cannot be searched by {spec.name}; use bm25, or build "
+                "an index with --embedder NAME."
+            )
+        dense = DenseRetriever(index.store, self._opened_embedder(index))
+        hybrid = HybridRetriever([terms, dense], spec.weights)
+        return (dense if spec.name == "dense" else hybrid), spec.top_k
+
+    def index(
+        self,
+        *roots: str | Path,
+        chunking: ChunkOptions | None = None,
+        reading: IngestOptions | None = None,
+        rebuild: bool = False,
+        progress: Progress | None = None,
+    ) -> IngestReport:
+        """Bring the index up to date with files, folders and web addresses; make it where there is none.
+
+        Only what changed is read; what is gone below ``roots`` is removed. An index that is there keeps the
+        ``chunking`` and the embedder it was built with, and refuses others; ``rebuild`` begins anew.
+
+        Raises:
+            InputError: a root does not exist; nothing is changed.
+            StoreError: the index was built otherwise, is in use, or its disk is full; what was done is kept.
+        """
+        if not roots:
+            raise InputError("There is nothing to index; give files, folders or web addresses.")
+        find_sources(roots, self.path)  # refuses a root that does not exist before an index is made for it
+        index = self._opened_for_writing(chunking, rebuild)
+        has_embedder = index.manifest.embedder is not None or self._embedder is not None
+        embedder = self._opened_embedder(index) if has_embedder else None
+        return index_documents(list(roots), index, reading, embedder, progress)
+
+    def _opened_for_writing(self, chunking: ChunkOptions | None, rebuild: bool) -> Index:
+        chosen = chunking or ChunkOptions()
+        chunker = SentenceChunker(chosen.max_tokens, chosen.overlap_sentences)
+        wanted = Manifest(chunker.name, chunker.parameters, identity_of(self._embedder))
+        if not rebuild and (self._index is not None or is_index(self.path)):
+            self._index = self._index or open_index(self.path, INDEXING_TIMEOUT_SECONDS)
+            if chunking is not None:
+                check_chunking(self.path, self._index.manifest, wanted)
+            return self._index
+        self.close()
+        self._index = create_index(self.path, wanted, rebuild=rebuild)
+        return self._index
+
+    def _opened(self) -> Index:
+        if self._index is None:
+            self._index = open_index(self.path)
+        return self._index
+
+    def _opened_embedder(self, index: Index) -> Embedder:
+        """Return the embedder the index was built with, or refuse the one that was given."""
+        built = index.manifest.embedder
+        if self._embedder is None and built is not None:
+            self._embedder = open_embedder(built.name)
+        assert self._embedder is not None
+        check_embedder(index.folder, index.manifest, identity_of(self._embedder))
+        return self._embedder
+
+    def _pipeline(
+        self, query: str, retrieve: Retrieve, rerank: Sequence[Rerank], answerer: Answerer | None
+    ) -> Pipeline:
+        if not query.strip():
+            raise InputError("The question is empty; ask something.")
+        retriever, top_k = self.retriever(retrieve)
+        return Pipeline(retriever, top_k, make_reranker(rerank), answerer)
+
+
+def make_answerer(llm: LLM | str | None) -> Answerer:
+    """Return what answers: a chat model, or (None) the sentences of the passages themselves."""
+    if llm is None:
+        return ExtractiveAnswerer()
+    return LLMAnswerer(open_llm(llm) if isinstance(llm, str) else llm)
+
+
+def rerank_passages(
+    query: str,
+    passages: Sequence[str | Chunk | Hit],
+    top_n: int | None = None,
+    rerank: Rerank | Sequence[Rerank] = DEFAULT_RERANKER + "@all",
+) -> list[Hit]:
+    """Return the best ``top_n`` of ``passages`` for ``query``, best first, without any index.
+
+    A hit's place in ``passages`` is the rank of its first stage, counted from 1; given hits keep the stages they have.
+
+    Raises:
+        InputError: ``top_n`` is below 1, or there is no such reranker.
+    """
+    stages = rerank if isinstance(rerank, Sequence) and not isinstance(rerank, str) else [rerank]
+    reranker = make_reranker(stages)
+    if reranker is None:
+        raise InputError("There is no reranker; name one, such as lexical.")
+    return reranker.rerank(query, [_as_hit(passage, rank) for rank, passage in enumerate(passages, 1)], top_n)
+
+
+def _as_hit(passage: str | Chunk | Hit, rank: int) -> Hit:
+    if isinstance(passage, Hit):
+        return passage
+    chunk = passage if isinstance(passage, Chunk) else Chunk(str(rank), passage, end=len(passage))
+    return Hit(chunk, 0.0, "unknown", (StageScore("given", rank, 0.0, "unknown"),))
+
+
+def describe_index(path: str | Path) -> str:
+    """Return one line on the index at ``path``: documents, chunks, embedder.
+
+    Raises:
+        StoreError: there is none, or it cannot be opened.
+    """
+    with open_index(Path(path)) as index:
+        documents, chunks = index.catalogue.counts()
+        embedder = index.manifest.embedder
+        return f"{path}: {documents:,} documents, {chunks:,} chunks, {embedder or 'no embedder'}"

@@ -1,0 +1,47 @@
+"""The base install starts in a blink: nothing heavy is imported before it is used."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "openai",
+    "trafilatura",
+    "qdrant_edge",
+    "pypdf",
+    "docx",
+    "rich",
+    "httpx",
+)
+
+
+def modules_after(code: str) -> set[str]:
+    script = f"import sys, json\n{code}\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded: list[str] = json.loads(done.stdout.strip().splitlines()[-1])
+    return set(loaded)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import secondpass",
+        "import sys; sys.argv = ['secondpass', '--help']\n"
+        "from secondpass.cli.main import cli\ncli.main(standalone_mode=False)",
+    ],
+    ids=["import", "help"],
+)
+def test_nothing_heavy_is_imported_before_it_is_used(code: str) -> None:
+    assert modules_after(code).isdisjoint(HEAVY)
+
+
+def test_the_lexical_path_needs_no_neural_library() -> None:
+    code = "import secondpass\nprint(secondpass.rerank_passages('西安', ['北京', '西安'])[0].chunk.text)"
+    assert modules_after(code).isdisjoint({"torch", "transformers", "onnxruntime", "openai"})

@@ -1,0 +1,78 @@
+"""``secondpass rerank``: passages from anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+JOBS = [
+    {
+        "id": "a",
+        "query": "西安交大在哪里？",
+        "passages": [{"id": 1, "text": "北京大学在北京。"}, {"id": 2, "text": "西安交通大学在西安。"}],
+    },
+    {"id": "b", "query": "Where is Paris?", "passages": [{"id": 1, "text": "Paris is in France.", "title": "Paris"}]},
+    {"id": "c", "query": "empty", "passages": []},
+]
+
+
+def lines(*records: object) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def test_jobs_pass_through_a_pipe_in_their_order(run: Callable[..., Any]) -> None:
+    done = run("rerank", stdin=lines(*JOBS))
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result["id"] for result in results] == ["a", "b", "c"]
+    assert [passage["id"] for passage in results[0]["passages"]] == [2, 1]
+    assert [passage["rank"] for passage in results[0]["passages"]] == [1, 2]
+    assert {passage["scale"] for passage in results[0]["passages"]} == {"log_odds"}
+    assert results[2]["passages"] == []
+
+
+def test_a_bad_line_is_named_and_the_rest_is_done(run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(lines(JOBS[0]) + "oops\n" + lines(JOBS[1]), encoding="utf-8")
+    done = run("rerank", "--input", "in.jsonl", "--output", "out.jsonl")
+    assert done.returncode == 1
+    assert "in.jsonl:2: this is no JSON" in done.stderr
+    assert len((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_strict_stops_at_a_bad_line_and_leaves_the_output_as_it_was(run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(lines(JOBS[0]) + "oops\n", encoding="utf-8")
+    (tmp_path / "out.jsonl").write_text("before", encoding="utf-8")
+    done = run("rerank", "--input", "in.jsonl", "--output", "out.jsonl", "--strict")
+    assert done.returncode == 2
+    assert "in.jsonl:2" in done.stderr
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == "before"
+
+
+def test_a_query_with_lines_of_passages(run: Callable[..., Any]) -> None:
+    done = run("rerank", "西安交大在哪里？", "--rerank", "lexical@1", stdin=lines(*JOBS[0]["passages"]))  # type: ignore[misc]
+    (passage,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (passage["id"], passage["rank"], passage["rank_before"]) == (2, 1, 2)
+
+
+def test_a_trec_run_comes_back_reranked(run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "run.trec").write_text(
+        "q1 Q0 d1 1 9 t\nq1 Q0 d2 2 8 t\nq1 Q0 gone 3 7 t\nq2 Q0 d1 1 1 t\n", encoding="utf-8"
+    )
+    (tmp_path / "corpus.jsonl").write_text(
+        lines({"_id": "d1", "text": "北京大学在北京。"}, {"_id": "d2", "text": "西安交通大学在西安。"}),
+        encoding="utf-8",
+    )
+    (tmp_path / "queries.jsonl").write_text(lines({"_id": "q1", "text": "西安交大在哪里？"}), encoding="utf-8")
+    done = run("rerank", "--run", "run.trec", "--corpus", "corpus.jsonl", "--queries", "queries.jsonl")
+    assert done.returncode == 1
+    assert [line.split()[:4] for line in done.stdout.splitlines()] == [["q1", "Q0", "d2", "1"], ["q1", "Q0", "d1", "2"]]
+    assert "1 passages are not in corpus.jsonl (gone" in done.stderr
+    assert "query 'q2' is not in queries.jsonl" in done.stderr
+
+
+def test_a_run_without_texts_is_refused(run: Callable[..., Any]) -> None:
+    done = run("rerank", "--run", "run.trec")
+    assert done.returncode == 2
+    assert "--corpus and --queries" in done.stderr
