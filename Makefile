@@ -1,7 +1,7 @@
 # Two commands for a newcomer: `make demo` and `make test`. Everything they need they install into .venv and .venv-test.
 
 PYTHON ?= python3
-DEMO_INDEX := .secondpass/demo
+DEMO_INDEX := demo-index
 QUESTION := 西安交大由哪几个学校合并的
 
 .PHONY: demo test check lint types layers clean
@@ -37,4 +37,4 @@ layers: .venv-test/.ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-test .secondpass build dist
+	rm -rf .venv .venv-test demo-index build dist

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from secondpass.cli.options import (
@@ -14,8 +16,9 @@ from secondpass.cli.options import (
     retrieve_options,
     retrieve_spec,
 )
-from secondpass.cli.output import answer_record, console, hits_table, print_answer, print_json
+from secondpass.cli.output import answer_record, console, hits_table, plain, print_answer, print_json
 from secondpass.llm.names import open_llm
+from secondpass.types import Answer
 from secondpass.workbench import Workbench
 
 
@@ -47,11 +50,24 @@ def ask(
     """
     model = open_llm(llm, llm_url) if llm else None
     with Workbench(index_path) as workbench:
-        answer = workbench.ask(query, retrieve_spec(retrieve, weights), rerank_list(rerank_specs, no_rerank), model)
+        pieces = workbench.stream(query, retrieve_spec(retrieve, weights), rerank_list(rerank_specs, no_rerank), model)
+        answer = _follow(pieces, show=model is not None and not as_json)
     if as_json:
         print_json({"query": query, **answer_record(answer)})
     else:
-        print_answer(answer)
+        print_answer(answer, text=model is None)
         if show_passages and answer.hits:
             console().print(hits_table(answer.hits, "passages"))
     return 0 if answer.found else 1
+
+
+def _follow(pieces: Iterator[str | Answer], show: bool) -> Answer:
+    """Show the words of a chat model as they come, and return the answer they make."""
+    for piece in pieces:
+        if isinstance(piece, Answer):
+            if show:
+                click.echo()
+            return piece
+        if show:
+            click.echo(plain(piece), nl=False)
+    raise RuntimeError("the answerer ended without an answer")

@@ -111,4 +111,5 @@ def _ms(answer: Answer, step: str) -> float:
 
 def _pair(without: float, reranked: float, form: str) -> tuple[str, str, str]:
     """Return both figures and how many times the second stage saves (below 1: costs)."""
-    return form.format(without), form.format(reranked), f"{without / reranked:.2f}x" if without and reranked else ""
+    shown = [form.format(value) if value else "–" for value in (without, reranked)]
+    return shown[0], shown[1], f"{without / reranked:.2f}x" if without and reranked else ""

@@ -103,10 +103,11 @@ def passage_blocks(hits: Sequence[Hit]) -> Text:
     return shown("".join(blocks), "dim")
 
 
-def print_answer(answer: Answer) -> None:
-    """Print an answer, the places it rests on, what was mended, its cost."""
+def print_answer(answer: Answer, text: bool = True) -> None:
+    """Print an answer (without its ``text`` where that was shown already), its places, what was mended, its cost."""
     terminal = console()
-    terminal.print(shown(answer.text, "bold" if answer.found else "yellow"))
+    if text:
+        terminal.print(shown(answer.text, "bold" if answer.found else "yellow"))
     for citation in answer.citations:
         terminal.print(citation_line(citation))
     for warning in answer.warnings:
