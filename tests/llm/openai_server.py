@@ -1,0 +1,233 @@
+"""A small OpenAI-compatible server, run in a process of its own: `python openai_server.py` prints its port.
+
+It is no language model. Asked with numbered passages, it quotes the sentence that shares most words (Chinese: pairs of
+characters) with the question and cites it; without a match it says that nothing was found. Embeddings are counts of
+words. What else happens is said by the model's name:
+
+    quote           as above                 no-usage       as quote, without token counts, ignores stream_options
+    think           with thoughts before     think-open     thoughts without their opening mark
+    think-forever   thoughts cut by length   silent         no text
+    status-401, status-404, status-500       that status    status-429-once  429 with retry-after, then quote
+    detail          422 with its words under "detail"
+    html            a page of a proxy        not-json       half a JSON object
+    slow            answers after 5 s        hang-up        breaks the stream in the middle
+    half-stream     ends the stream early    stream-error   an error inside the stream
+    no-temperature, new-names                refuse `temperature`, `max_tokens` as newer models do
+    refuse          the refusal field        fake-citation  cites passage 9
+    nan, ragged, shuffled, short             embeddings that are not numbers, unequal, out of order, too few
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import Any
+
+KEY = "sk-right"
+_PASSAGE = re.compile(r"^\[(\d+)\]\n<passage[^>]*>\n(.*?)\n</passage>", re.MULTILINE | re.DOTALL)
+_QUESTION = re.compile(r"^(?:Question: |问题：)(.*)$", re.MULTILINE)
+_SENTENCE = re.compile(r"[^。！？.!?\n]+[。！？.!?]?")
+_WORD = re.compile(r"[a-z0-9']+|[\u4e00-\u9fff]")
+_seen: dict[str, int] = {}
+
+
+def words(text: str) -> set[str]:
+    found = _WORD.findall(text.lower())
+    pairs = {a + b for a, b in pairwise(found) if a >= "\u4e00" and b >= "\u4e00"}
+    return pairs | {word for word in found if len(word) > 3}
+
+
+def reply_to(prompt: str) -> str:
+    asked = _QUESTION.findall(prompt)
+    question = asked[-1] if asked else prompt
+    wanted = words(question)
+    options = [
+        (len(wanted & words(sentence)), -int(number), sentence.strip(), number)
+        for number, passage in _PASSAGE.findall(prompt)
+        for sentence in _SENTENCE.findall(passage)
+    ]
+    best = max(options, default=(0, 0, "", ""))
+    if best[0] < 2:
+        return "文档中没有找到答案" if re.search("[\u4e00-\u9fff]", question) else "not found in the documents"
+    return f"{best[2]} [{best[3]}]"
+
+
+def embedding(text: str, dimension: int) -> list[float]:
+    row = [0.0] * dimension
+    for word in words(text) | {"bias"}:
+        row[int(hashlib.md5(word.encode()).hexdigest(), 16) % dimension] += 1.0
+    return row
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        model = body["model"]
+        _seen[model] = _seen.get(model, 0) + 1
+        if model == "slow":
+            time.sleep(5)
+        if not self.refused(body, model):
+            (self.embed if self.path.endswith("/embeddings") else self.chat)(body)
+
+    def refused(self, body: dict[str, Any], model: str) -> bool:
+        if model.startswith("keyed") and self.headers.get("authorization") != f"Bearer {KEY}":
+            self.error(401, "Incorrect API key provided", "invalid_api_key")
+        elif model == "status-429-once":
+            if _seen[model] % 2 == 0:
+                return False
+            self.error(429, "Rate limit reached", "rate_limit_exceeded", {"retry-after": "0.1"})
+        elif model.startswith("status-"):
+            self.error(int(model.split("-")[1]), f"The server says {model}", None)
+        elif model == "detail":
+            self.send(422, '{"detail": "no such model: 千问"}'.encode(), "application/json")
+        elif model == "html":
+            self.send(200, b"<html>Bad gateway</html>", "text/html")
+        elif model == "not-json":
+            self.send(200, b'{"choices": [', "application/json")
+        elif model == "no-temperature" and "temperature" in body:
+            self.error(400, "Unsupported value: temperature", "unsupported_value", param="temperature")
+        elif model == "new-names" and "max_tokens" in body:
+            self.error(400, "Use max_completion_tokens", "unsupported_parameter", param="max_tokens")
+        else:
+            return False
+        return True
+
+    def chat(self, body: dict[str, Any]) -> None:
+        model = body["model"]
+        quoted = reply_to(body["messages"][-1]["content"])
+        text = {
+            "echo": json.dumps(body, ensure_ascii=False),
+            "think": f"<think>\nMaybe [7]? 也许是[8]。\n</think>\n\n{quoted}",
+            "think-open": f"Maybe [7]?\n</think>\n\n{quoted}",
+            "think-forever": "<think>Maybe [7]? Or",
+            "silent": "",
+            "refuse": "",
+            "fake-citation": f"{quoted} [9]",
+        }.get(model, quoted)
+        finish = "length" if model == "think-forever" else "stop"
+        usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+        if body.get("stream"):
+            self.stream(body, text, finish, usage)
+            return
+        message = {"role": "assistant", "content": text, "refusal": "I cannot" if model == "refuse" else None}
+        answer: dict[str, Any] = {
+            "id": "chat-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": model,
+            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        }
+        if model != "no-usage":
+            answer["usage"] = usage
+        self.send(200, json.dumps(answer).encode(), "application/json")
+
+    def stream(self, body: dict[str, Any], text: str, finish: str, usage: dict[str, int]) -> None:
+        model = body["model"]
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        if model == "hang-up":
+            self.send_header("content-length", "100000")
+        self.end_headers()
+        self.close_connection = True
+        pieces = [text[start : start + 3] for start in range(0, len(text), 3)]
+        breaks = model in {"hang-up", "half-stream", "stream-error"}
+        for piece in pieces[:2] if breaks else pieces:
+            self.event(self.chunk(model, {"content": piece}))
+        if model == "stream-error":
+            self.event({"error": {"message": "The model ran out of memory", "type": "server_error"}})
+        if breaks:
+            return
+        if model == "refuse":
+            self.event(self.chunk(model, {"refusal": "I cannot"}))
+        self.event(self.chunk(model, {}, finish))
+        if body.get("stream_options", {}).get("include_usage") and model != "no-usage":
+            self.event({**self.chunk(model, {}), "choices": [], "usage": usage})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def chunk(self, model: str, delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
+        choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
+        return {"id": "chat-1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": choices}
+
+    def event(self, data: dict[str, Any]) -> None:
+        self.wfile.write(f"data: {json.dumps(data)}\n\n".encode())
+        self.wfile.flush()
+
+    def embed(self, body: dict[str, Any]) -> None:
+        texts, model = body["input"], body["model"]
+        if any(not text for text in texts):
+            self.error(400, "'$.input' is invalid: empty text", "invalid_request_error")
+            return
+        if model == "ten-at-most" and len(texts) > 10:
+            self.error(400, "batch size is invalid, it should not be larger than 10.", "invalid_parameter")
+            return
+        rows = [embedding(text, body.get("dimensions") or 64) for text in texts]
+        if model == "nan":
+            rows = [[float("nan")] * len(row) for row in rows]
+        if model == "ragged":
+            rows = [row[: len(row) - number] for number, row in enumerate(rows)]
+        if model == "short":
+            rows = rows[:-1]
+        data = [{"object": "embedding", "index": number, "embedding": row} for number, row in enumerate(rows)]
+        if model == "shuffled":
+            data.reverse()
+        answer = {
+            "object": "list",
+            "data": data,
+            "model": f"{model}-2",
+            "usage": {"prompt_tokens": 1, "total_tokens": 1},
+        }
+        self.send(200, json.dumps(answer).encode(), "application/json")
+
+    def error(
+        self,
+        status: int,
+        message: str,
+        code: str | None,
+        headers: dict[str, str] | None = None,
+        param: str | None = None,
+    ) -> None:
+        body = {"error": {"message": message, "type": "error", "param": param, "code": code}}
+        self.send(status, json.dumps(body).encode(), "application/json", headers)
+
+    def send(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[str]:
+    """Run the server in a process of its own; yields the base URL."""
+    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    print(server.server_port, flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
