@@ -1,0 +1,35 @@
+"""Which vectors a store takes, and which searches by vector it can answer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from secondpass.errors import StoreError
+from secondpass.types import Entry, FloatArray
+
+
+def check_vector(entry: Entry, dimension: int | None) -> None:
+    """Refuse an entry whose vector does not fit the store."""
+    found = None if entry.vector is None else entry.vector.shape
+    wanted = None if dimension is None else (dimension,)
+    if found != wanted:
+        raise StoreError(
+            f"A chunk of {entry.chunk.doc_id} comes with a vector of shape {found}; this index keeps {wanted}. "
+            "Index and embedder do not belong together: open the index with the embedder it was built with."
+        )
+    if entry.vector is not None and not np.isfinite(entry.vector).all():
+        raise StoreError(f"The vector of a chunk of {entry.chunk.doc_id} holds values that are no numbers (NaN).")
+
+
+def check_query(query: FloatArray, dimension: int | None) -> None:
+    """Refuse a search by vector that the store cannot answer."""
+    if dimension is None:
+        raise StoreError(
+            "This index was built without an embedder and knows no vectors; search it with bm25, or build a new index "
+            "with --embedder."
+        )
+    if query.shape != (dimension,):
+        raise StoreError(
+            f"The question's vector has shape {query.shape}, those of the index have {dimension} numbers; open the "
+            "index with the embedder it was built with."
+        )

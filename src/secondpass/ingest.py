@@ -1,0 +1,395 @@
+"""The flow of documents: find, read, parse, chunk, store; only what changed, and what is gone goes.
+
+Every batch of documents is done for good before the next one is reported: the catalogue notes that they are being
+written, the store takes them to the disk, the catalogue notes that they are done. Killed anywhere, the next run takes
+up what was not noted as done. One document is in memory at a time per process, and one batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from secondpass.chunk.sentence import SentenceChunker
+from secondpass.errors import InputError, StoreError
+from secondpass.index.catalogue import DocumentRecord
+from secondpass.index.entries import add_vectors, make_entries
+from secondpass.index.library import Index
+from secondpass.index.manifest import EmbedderIdentity, Manifest, check_embedder
+from secondpass.index.workers import in_order
+from secondpass.load.options import WebOptions
+from secondpass.load.parse import parse
+from secondpass.load.reading import read
+from secondpass.load.sources import MAX_BYTES, Skipped, Source, find_sources, is_url, normalize_url
+from secondpass.types import Document, Embedder, Entry
+
+_BATCH_CHUNKS = 4_000  # a flush costs 10 to 800 ms, whatever it carries: see docs/log.md
+_BATCH_CHUNKS_EMBEDDED = 512  # vectors are dear: lose few of them
+_BATCH_SECONDS = 5.0
+_UNIT_FILES, _UNIT_BYTES = 64, 1 << 20  # what a worker gets at once
+
+
+class Progress(Protocol):
+    """Told how far a run is. What it is told of is on the disk."""
+
+    def start(self, files: int, size_bytes: int) -> None:
+        """Hear how many files and bytes were found."""
+        ...
+
+    def advance(self, doc_ids: Sequence[str], size_bytes: int) -> None:
+        """Hear which documents are done: written, or unchanged."""
+        ...
+
+    def message(self, text: str) -> None:
+        """Hear what is being done now."""
+        ...
+
+
+class _Silent:
+    def start(self, files: int, size_bytes: int) -> None: ...
+    def advance(self, doc_ids: Sequence[str], size_bytes: int) -> None: ...
+    def message(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """How documents are read; ``max_bytes`` holds for files and pages, whatever ``web`` says.
+
+    ``processes`` above 1 parses in that many processes once there is enough to read; a script that asks for them needs
+    the usual ``if __name__ == "__main__":``.
+    """
+
+    max_bytes: int = MAX_BYTES
+    processes: int = 1
+    web: WebOptions = field(default_factory=WebOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What a run did.
+
+    ``kept`` counts documents that could not be read this time and keep what was indexed of them before. ``seconds`` per
+    step adds up all processes; ``total_seconds`` is what the clock on the wall says.
+    """
+
+    added: int
+    changed: int
+    unchanged: int
+    deleted: int
+    kept: int
+    chunks: int
+    size_bytes: int
+    skipped: tuple[Skipped, ...]
+    seconds: Mapping[str, float]
+    total_seconds: float
+
+    @property
+    def chunks_per_second(self) -> float:
+        """Chunks written per second of the whole run."""
+        return self.chunks / self.total_seconds if self.total_seconds else 0.0
+
+    @property
+    def megabytes_per_second(self) -> float:
+        """Megabytes (10^6) of changed files per second of the whole run."""
+        return self.size_bytes / 1e6 / self.total_seconds if self.total_seconds else 0.0
+
+
+def chunker_of(manifest: Manifest) -> SentenceChunker:
+    """Return the chunker an index was built with."""
+    if manifest.chunker != SentenceChunker.name:
+        raise StoreError(
+            f"The index was cut by the chunker {manifest.chunker!r}; this version has {SentenceChunker.name!r}. Build "
+            "the index again with --rebuild."
+        )
+    parameters = manifest.chunker_parameters
+    return SentenceChunker(int(parameters["max_tokens"]), int(parameters["overlap_sentences"]))
+
+
+def identity_of(embedder: Embedder | None) -> EmbedderIdentity | None:
+    """Return what a manifest says of an embedder."""
+    return None if embedder is None else EmbedderIdentity(embedder.name, embedder.revision, embedder.dimension)
+
+
+def index_documents(
+    roots: Sequence[str | Path],
+    index: Index,
+    options: IngestOptions | None = None,
+    embedder: Embedder | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Bring ``index`` up to date with the files, folders and addresses ``roots``.
+
+    Document ids of files are relative to the folder the index lies in. Documents that were indexed below ``roots`` and
+    are no longer there are removed; those from elsewhere stay. A file that cannot be read now (permissions, a server
+    that does not answer) keeps what was indexed of it; one that is read but is no document any more does not.
+
+    Raises:
+        InputError: a root does not exist; nothing is changed.
+        StoreError: the embedder is not the index's, or the disk is full; what was done is kept.
+    """
+    check_embedder(index.folder, index.manifest, identity_of(embedder))
+    run = _Run(index, options or IngestOptions(), embedder, progress or _Silent())
+    return run.over(roots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A file or page to look into; ``known_hash`` is what it held when it was indexed."""
+
+    source: Source
+    known_hash: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Result:
+    """What became of a task: entries, or unchanged content (no document), or a reason why not.
+
+    ``lost`` tells a file whose content is no document from one that could not be read at all.
+    """
+
+    source: Source
+    content_hash: str = ""
+    size_bytes: int = 0
+    document: Document | None = None
+    entries: tuple[Entry, ...] = ()
+    reason: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Preparer:
+    """Reads, parses and chunks; goes to the worker processes, so it holds only what can be sent."""
+
+    chunker: SentenceChunker
+    web: WebOptions
+
+    def __call__(self, tasks: Sequence[_Task]) -> tuple[list[_Result], dict[str, float]]:
+        """Return what became of the tasks, and the seconds per step."""
+        seconds = dict.fromkeys(("read", "parse", "chunk", "terms"), 0.0)
+        return [self._prepare(task, seconds) for task in tasks], seconds
+
+    def _prepare(self, task: _Task, seconds: dict[str, float]) -> _Result:
+        source = task.source
+        try:
+            with _timed(seconds, "read"):
+                payload = read(source, self.web)
+        except InputError as error:
+            return _Result(source, reason=str(error))
+        content_hash = hashlib.blake2b(payload.data, digest_size=16).hexdigest()
+        if content_hash == task.known_hash:
+            return _Result(source, content_hash)
+        try:
+            with _timed(seconds, "parse"):
+                document = parse(source, payload)
+        except InputError as error:
+            return _Result(source, reason=str(error), lost=True)
+        with _timed(seconds, "chunk"):
+            chunks = self.chunker.chunk(document)
+        with _timed(seconds, "terms"):
+            entries = tuple(make_entries(chunks))
+        return _Result(source, content_hash, len(payload.data), document, entries)
+
+
+class _Run:
+    """One run of `index_documents` and its counts."""
+
+    def __init__(self, index: Index, options: IngestOptions, embedder: Embedder | None, progress: Progress) -> None:
+        self.index = index
+        self.options = options
+        self.embedder = embedder
+        self.progress = progress
+        self.counts = dict.fromkeys(("added", "changed", "unchanged", "deleted", "kept", "chunks", "size_bytes"), 0)
+        self.seconds: dict[str, float] = {}
+        self.skipped: list[Skipped] = []
+        self.lost: list[str] = []
+        self.prepare = _Preparer(chunker_of(index.manifest), replace(options.web, max_bytes=options.max_bytes))
+
+    def over(self, roots: Sequence[str | Path]) -> IngestReport:
+        start = time.perf_counter()
+        places = [_place(root) for root in roots]
+        with _timed(self.seconds, "find"):
+            found = list(find_sources(roots, self.index.folder.absolute().parent, self.options.max_bytes))
+        sources = [source for source in found if isinstance(source, Source)]
+        self.skipped += [skip for skip in found if isinstance(skip, Skipped)]
+        self.progress.start(len(sources), sum(source.size or 0 for source in sources))
+        self._write(self._changed(sources), places)
+        with _timed(self.seconds, "delete"):
+            self._remove_gone({source.doc_id for source in sources}, places)
+            self._note_skipped(places)
+        self.progress.message("optimizing the index")
+        with _timed(self.seconds, "optimize"):
+            self.index.store.optimize()
+        total = time.perf_counter() - start
+        return IngestReport(**self.counts, skipped=tuple(self.skipped), seconds=self.seconds, total_seconds=total)
+
+    def _changed(self, sources: Sequence[Source]) -> list[_Task]:
+        """Return what looks different from outside than when it was indexed."""
+        tasks: list[_Task] = []
+        same: list[Source] = []
+        with _timed(self.seconds, "compare"):
+            for source in sources:
+                record = self.index.catalogue.record(source.doc_id)
+                if record is None:
+                    tasks.append(_Task(source, ""))
+                elif (record.size, record.modified_ns) == (source.size, source.modified_ns) != (None, None):
+                    same.append(source)
+                else:
+                    tasks.append(_Task(source, record.content_hash))
+        self._report_unchanged(same)
+        return tasks
+
+    def _report_unchanged(self, sources: Sequence[Source]) -> None:
+        self.counts["unchanged"] += len(sources)
+        if sources:
+            self.progress.advance([source.doc_id for source in sources], sum(source.size or 0 for source in sources))
+
+    def _write(self, tasks: Sequence[_Task], places: Sequence[str]) -> None:
+        most = _BATCH_CHUNKS if self.embedder is None else _BATCH_CHUNKS_EMBEDDED
+        size_bytes = sum(task.source.size or 0 for task in tasks)
+        batch: list[_Result] = []
+        pending, since = 0, time.perf_counter()
+        for results, seconds in in_order(self.prepare, _units(tasks), self.options.processes, size_bytes):
+            for step, spent in seconds.items():
+                self.seconds[step] = self.seconds.get(step, 0.0) + spent
+            for result in results:
+                if result.document is None:
+                    self._settle(result)
+                    continue
+                batch.append(result)
+                pending += len(result.entries)
+                if pending >= most or time.perf_counter() - since > _BATCH_SECONDS:
+                    self._commit(batch, places)
+                    batch, pending, since = [], 0, time.perf_counter()
+        self._commit(batch, places)
+
+    def _settle(self, result: _Result) -> None:
+        """Take note of a file that brings nothing to write."""
+        source = result.source
+        if not result.reason:
+            self.index.catalogue.touch(source.doc_id, source.size, source.modified_ns)
+            self._report_unchanged([source])
+            return
+        self.skipped.append(Skipped(source.location, result.reason))
+        if result.lost:
+            self.lost.append(source.doc_id)
+        elif self.index.catalogue.record(source.doc_id) is not None:
+            self.counts["kept"] += 1
+
+    def _commit(self, batch: Sequence[_Result], places: Sequence[str]) -> None:
+        if not batch:
+            return
+        catalogue = self.index.catalogue
+        entries = [entry for result in batch for entry in result.entries]
+        if self.embedder is not None:
+            with _timed(self.seconds, "embed"):
+                entries = add_vectors(entries, self.embedder)
+        doc_ids = [result.source.doc_id for result in batch]
+        known = sum(catalogue.record(doc_id) is not None for doc_id in doc_ids)
+        with _timed(self.seconds, "write"):
+            done = [_record(result, places) for result in batch]
+            catalogue.begin((record.doc_id, record.source, record.root) for record, _ in done)
+            self.index.store.replace(doc_ids, entries)
+            catalogue.finish(done)
+        size_bytes = sum(result.size_bytes for result in batch)
+        self.counts["changed"] += known
+        self.counts["added"] += len(batch) - known
+        self.counts["chunks"] += len(entries)
+        self.counts["size_bytes"] += size_bytes
+        self.progress.advance(doc_ids, size_bytes)
+
+    def _remove_gone(self, seen: set[str], places: Sequence[str]) -> None:
+        skipped = [skip.location for skip in self.skipped]
+        gone: list[str] = []
+        for doc_id, source in list(self.index.catalogue.places()):
+            if doc_id in seen or _holder(source, places) is None:
+                continue
+            if _holder(source, skipped) is not None and _may_exist(source):
+                self.counts["kept"] += 1
+            else:
+                gone.append(doc_id)
+        known = {doc_id for doc_id, _ in self.index.catalogue.places()}
+        gone += [doc_id for doc_id in self.lost if doc_id in known]
+        for first in range(0, len(gone), 500):
+            doc_ids = gone[first : first + 500]
+            self.index.catalogue.begin_removal(doc_ids)
+            self.index.store.replace(doc_ids, [])
+            self.index.catalogue.remove(doc_ids)
+        self.counts["deleted"] += len(gone)
+
+    def _note_skipped(self, places: Sequence[str]) -> None:
+        before = [location for location, _ in self.index.catalogue.skipped()]
+        forget = [location for location in before if _holder(location, places) is not None]
+        self.index.catalogue.note_skipped(forget, [(skip.location, skip.reason) for skip in self.skipped])
+
+
+def _record(result: _Result, places: Sequence[str]) -> tuple[DocumentRecord, Document]:
+    source, document = result.source, result.document
+    if document is None:
+        raise TypeError("Only a parsed document has a record.")
+    record = DocumentRecord(
+        doc_id=source.doc_id,
+        source=source.location,
+        root=_holder(source.location, places) or "",
+        content_hash=result.content_hash,
+        size=source.size,
+        modified_ns=source.modified_ns,
+        chunk_count=len(result.entries),
+        title=document.title,
+        indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return record, document
+
+
+def _units(tasks: Iterable[_Task]) -> Iterator[list[_Task]]:
+    """Group tasks so that sending them to a worker pays, and a large file does not wait behind another."""
+    unit: list[_Task] = []
+    size_bytes = 0
+    for task in tasks:
+        unit.append(task)
+        size_bytes += task.source.size or 0
+        if len(unit) >= _UNIT_FILES or size_bytes >= _UNIT_BYTES:
+            yield unit
+            unit, size_bytes = [], 0
+    if unit:
+        yield unit
+
+
+def _place(root: str | Path) -> str:
+    """Return a root as the locations below it begin."""
+    return normalize_url(str(root)) if is_url(str(root)) else os.path.abspath(Path(root).expanduser())
+
+
+def _holder(location: str, places: Iterable[str]) -> str | None:
+    """Return the first of ``places`` that is ``location`` or a folder above it."""
+    return next(
+        (place for place in places if location == place or location.startswith(place.rstrip(os.sep) + os.sep)), None
+    )
+
+
+def _may_exist(location: str) -> bool:
+    """Tell a file that is gone from one that cannot be looked at."""
+    if is_url(location):
+        return True
+    try:
+        os.stat(location)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - start
