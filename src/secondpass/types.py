@@ -163,10 +163,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a chat model answered."""
+    """What a chat model answered; ``truncated`` where its limit of tokens cut it off."""
 
     text: str
     tokens: TokenCounts
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

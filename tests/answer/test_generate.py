@@ -38,6 +38,11 @@ def test_an_answer_over_a_real_connection_cites_its_passage(server_url: str) -> 
     assert answer.seconds["generate"] > 0
 
 
+def test_a_reply_that_was_cut_off_is_named(server_url: str) -> None:
+    answer = answerer(server_url, "cut").answer(QUESTION, HITS)
+    assert answer.warnings == ("the model's limit of tokens cut its reply off",)
+
+
 def test_an_english_question_gets_an_english_answer(server_url: str) -> None:
     answer = answerer(server_url).answer("How many seconds is the default of the CORS cache?", HITS)
     assert answer.citations[0].number == 3

@@ -1,7 +1,6 @@
 """What every embedder keeps: the promises of `secondpass.types.Embedder`."""
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from secondpass.embed.names import open_embedder
 from secondpass.types import Embedder
 
-SERVER = Path(__file__).parents[1] / "llm" / "openai_server.py"
 TEXTS = [
     "西安交通大学由三校合并组成。",
     "Browsers cache CORS responses.",
@@ -20,17 +18,6 @@ TEXTS = [
     "换\n行",
     "é" * 300,
 ]
-
-
-@pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    spec = importlib.util.spec_from_file_location("openai_server", SERVER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with module.running() as url:
-        yield url
 
 
 @pytest.fixture(scope="module", params=["openai", "sentence-transformers"])

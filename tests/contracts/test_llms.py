@@ -1,7 +1,6 @@
 """What every chat model keeps: the promises of `secondpass.types.LLM`."""
 
-import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,11 @@ from secondpass.llm.openai import OpenAIChat
 from secondpass.llm.replay import RecordingLLM, ReplayLLM
 from secondpass.types import LLM, Message, Reply
 
-SERVER = Path(__file__).parents[1] / "llm" / "openai_server.py"
 PASSAGE = "[1]\n<passage>\n2000年三校合并。The three schools merged in 2000.\n</passage>\n\n"
 CONVERSATIONS = [
     [Message("system", "简要回答。"), Message("user", PASSAGE + "问题：哪年三校合并？\n答案：")],
     [Message("user", PASSAGE + "Question: When did the three schools merge, exactly?\nAnswer:")],
 ]
-
-
-@pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    spec = importlib.util.spec_from_file_location("openai_server", SERVER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with module.running() as url:
-        yield url
 
 
 def from_server(url: str, folder: Path) -> LLM:

@@ -14,6 +14,7 @@ words. What else happens is said by the model's name:
     half-stream     ends the stream early    stream-error   an error inside the stream
     no-temperature, new-names                refuse `temperature`, `max_tokens` as newer models do
     refuse          the refusal field        fake-citation  cites passage 9
+    count           counts characters        cut             ends at its limit of tokens
     nan, ragged, shuffled, short             embeddings that are not numbers, unequal, out of order, too few
 """
 
@@ -117,8 +118,9 @@ class Handler(BaseHTTPRequestHandler):
             "refuse": "",
             "fake-citation": f"{quoted} [9]",
         }.get(model, quoted)
-        finish = "length" if model == "think-forever" else "stop"
-        usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+        finish = "length" if model in ("think-forever", "cut") else "stop"
+        prompt = sum(len(m["content"]) for m in body["messages"]) if model == "count" else 11
+        usage = {"prompt_tokens": prompt, "completion_tokens": 7, "total_tokens": prompt + 7}
         if body.get("stream"):
             self.stream(body, text, finish, usage)
             return

@@ -20,7 +20,9 @@ class Fixed:
     def retrieve(self, query: str, top_k: int) -> list[Hit]:
         self.asked.append(top_k)
         return [
-            Hit(Chunk(name, f"{query} {name}"), 1 / rank, "unknown", (StageScore(self.name, rank, 1 / rank, "unknown"),))
+            Hit(
+                Chunk(name, f"{query} {name}"), 1 / rank, "unknown", (StageScore(self.name, rank, 1 / rank, "unknown"),)
+            )
             for rank, name in enumerate(self.ids[:top_k], start=1)
         ]
 

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001, RUF002
 # Full-width brackets and digits are what this module is about.
 """Check what an answer cites: whether the passage is there, and whether it says so.
 

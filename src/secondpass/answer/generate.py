@@ -74,6 +74,8 @@ def checked_answer(reply: Reply, prompt: Prompt, hits: Sequence[Hit], seconds: d
     warnings = (*prompt.warnings, *checked.warnings)
     if found and not checked.citations:
         warnings = (*warnings, "the answer cites no passage, so that nothing in it could be checked")
+    if reply.truncated:
+        warnings = (*warnings, "the model's limit of tokens cut its reply off")
     citations = checked.citations if found else ()
     return Answer(checked.text, found, citations, tuple(hits), seconds, reply.tokens, warnings)
 

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001
 """Numbers in their three writings: 三, 3, three."""
 
 from __future__ import annotations

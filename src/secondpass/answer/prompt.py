@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001, RUF002
 """What a chat model is told: the question, the numbered passages, and how to answer from them alone.
 
 The passages are data. Marks in them that look like our own, like a citation, or like the control words of a chat

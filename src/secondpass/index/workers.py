@@ -18,7 +18,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _WORTH_BYTES = 4 << 20
-"""Less than this is done before the processes have started; measured in benchmarks/index_speed.py."""
+"""Less than this is done before the processes have started: a guess, see docs/log.md."""
 
 
 def in_order(

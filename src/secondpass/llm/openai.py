@@ -68,7 +68,7 @@ class OpenAIChat:
         written = choice.message.content or ""
         text = answer_text(written)
         self._check_end(text, choice.finish_reason, choice.message.refusal)
-        return Reply(text, _counts(completion.usage, messages, written))
+        return Reply(text, _counts(completion.usage, messages, written), choice.finish_reason == "length")
 
     def stream(self, messages: Sequence[Message]) -> Iterator[str | Reply]:
         """Yield the reply piece by piece, and the whole `Reply` last.
@@ -99,7 +99,7 @@ class OpenAIChat:
             raise RemoteError(f"{self._what} broke off in the middle of the reply, after: {written[-80:]!r}.")
         text = answer_text(written)
         self._check_end(text, finish, refusal)
-        yield Reply(text, _counts(usage, messages, written))
+        yield Reply(text, _counts(usage, messages, written), finish == "length")
 
     @property
     def _what(self) -> str:
@@ -148,8 +148,6 @@ class OpenAIChat:
         if not text:
             hint = " It thought until its tokens ran out; raise max_tokens." if finish == "length" else ""
             raise RemoteError(f"{self._what} answered without any text (it ended with {finish!r}).{hint}")
-        if finish == "length":
-            _log.warning("%s was cut off at its limit of tokens; raise max_tokens.", self._what)
 
 
 def _counts(usage: CompletionUsage | None, messages: Sequence[Message], written: str) -> TokenCounts:

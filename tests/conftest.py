@@ -1,16 +1,20 @@
+"""What tests of several rooms need."""
+
+from __future__ import annotations
+
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SERVER = Path(__file__).parents[1] / "llm" / "openai_server.py"
+_KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "GEMINI_API_KEY")
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The base URL of the OpenAI-compatible server of the tests, in a process of its own."""
-    spec = importlib.util.spec_from_file_location("openai_server", SERVER)
+    spec = importlib.util.spec_from_file_location("openai_server", Path(__file__).parent / "llm" / "openai_server.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -22,5 +26,5 @@ def server_url() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody's real key goes into a test."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "GEMINI_API_KEY"):
+    for name in _KEYS:
         monkeypatch.delenv(name, raising=False)
