@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from secondpass.rerank.ordering import check_top_n
 from secondpass.types import Hit, Reranker
 
 
@@ -29,6 +30,7 @@ class CascadeReranker:
 
     def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
         """Pass ``hits`` through every stage and return the best ``top_n`` of the last."""
+        check_top_n(top_n)
         kept = list(hits)
         for stage in self.stages:
             kept = stage.reranker.rerank(query, kept, stage.top_n)

@@ -24,8 +24,7 @@ def order_by_score(
     Raises:
         InputError: ``top_n`` is below 1.
     """
-    if top_n is not None and top_n < 1:
-        raise InputError(f"top_n is {top_n}; it must be 1 or more.")
+    check_top_n(top_n)
     order = sorted(range(len(hits)), key=lambda index: -float(scores[index]))
     return [
         replace(
@@ -37,3 +36,9 @@ def order_by_score(
         )
         for rank, index in enumerate(order[:top_n], start=1)
     ]
+
+
+def check_top_n(top_n: int | None) -> None:
+    """Refuse to keep fewer than one; None keeps all."""
+    if top_n is not None and top_n < 1:
+        raise InputError(f"top_n is {top_n}; it must be 1 or more.")
