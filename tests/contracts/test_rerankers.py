@@ -1,0 +1,167 @@
+"""What every reranker promises, whichever it is: orders and cuts, never adds, touches nothing of the caller's."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secondpass.errors import InputError
+from secondpass.registry import find
+from secondpass.rerank.cascade import CascadeReranker, Stage
+from secondpass.rerank.lexical import LexicalReranker
+from secondpass.types import Chunk, Hit, Reranker, StageScore
+
+RERANKERS: dict[str, Reranker] = {
+    "lexical": LexicalReranker(),
+    "cascade of two": CascadeReranker([Stage(LexicalReranker()), Stage(LexicalReranker())]),
+    "cascade of one": CascadeReranker([Stage(LexicalReranker())]),
+}
+QUESTIONS = {
+    "zh": "西安交大是由哪三所学校合并而成的？",
+    "en": "Which three schools were merged into Xi'an Jiaotong University?",
+}
+PASSAGES = {
+    "zh": [
+        "2000年国务院决定将西安交通大学、西安医科大学、陕西财经学院三校合并，组建新的西安交通大学。",
+        "上海交通大学位于上海市，创建于1896年。",
+        "西安的城墙建于明代，是游客喜欢的地方。",
+        "",
+        "今天天气很好。",
+    ],
+    "en": [
+        "In 2000 Xi'an Medical University and Shaanxi Institute of Finance were merged into Xi'an Jiaotong University.",
+        "Shanghai Jiao Tong University was founded in 1896.",
+        "The city wall of Xi'an was built under the Ming dynasty.",
+        "",
+        "The weather is nice today.",
+    ],
+}
+
+texts = st.lists(st.text(max_size=60) | st.sampled_from(PASSAGES["zh"] + PASSAGES["en"]), max_size=12)
+queries = st.text(max_size=30) | st.sampled_from(list(QUESTIONS.values()))
+
+
+def hits_of(passages: list[str]) -> list[Hit]:
+    return [
+        Hit(Chunk(str(i), text), 1.0 - i / 100, "bm25", (StageScore("bm25", i + 1, 1.0 - i / 100, "bm25"),))
+        for i, text in enumerate(passages)
+    ]
+
+
+@pytest.fixture(params=RERANKERS.values(), ids=RERANKERS)
+def reranker(request) -> Reranker:
+    return request.param
+
+
+def test_the_registry_knows_the_default_reranker():
+    assert isinstance(find("rerankers", "lexical")(), LexicalReranker)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_passage_that_answers_comes_first_wherever_it_stood(reranker, language):
+    for shift in range(5):
+        passages = PASSAGES[language][shift:] + PASSAGES[language][:shift]
+        best = reranker.rerank(QUESTIONS[language], hits_of(passages))[0]
+        assert best.chunk.text == PASSAGES[language][0]
+
+
+@settings(deadline=None, max_examples=60)
+@pytest.mark.parametrize("name", RERANKERS)
+@given(query=queries, passages=texts)
+def test_the_result_is_a_permutation_in_falling_order_with_finite_scores(name, query, passages):
+    hits = hits_of(passages)
+    out = RERANKERS[name].rerank(query, hits)
+    assert sorted(hit.chunk.id for hit in out) == sorted(hit.chunk.id for hit in hits)
+    scores = [hit.score for hit in out]
+    assert np.isfinite(scores).all()
+    assert scores == sorted(scores, reverse=True)
+
+
+@settings(deadline=None, max_examples=40)
+@given(query=queries, passages=texts, top_n=st.integers(1, 15))
+def test_top_n_keeps_the_head_of_the_whole_order(query, passages, top_n):
+    for reranker in RERANKERS.values():
+        whole = reranker.rerank(query, hits_of(passages))
+        assert [h.chunk.id for h in reranker.rerank(query, hits_of(passages), top_n)] == [
+            h.chunk.id for h in whole[:top_n]
+        ]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "   ", "？！", "😀😀", "的", "茶", "the", "to be or not to be", *QUESTIONS.values()]
+)
+def test_ties_keep_the_retrieved_order(reranker, query):
+    hits = hits_of(["西安很大。 Xi'an is large."] * 7)
+    assert [hit.chunk.id for hit in reranker.rerank(query, hits)] == [hit.chunk.id for hit in hits]
+
+
+@pytest.mark.parametrize("query", ["", "？", "😀", "\x1e", "\ud800"])
+def test_a_question_without_words_keeps_the_retrieved_order(reranker, query):
+    hits = hits_of(PASSAGES["zh"] + PASSAGES["en"])
+    assert [hit.chunk.id for hit in reranker.rerank(query, hits)] == [hit.chunk.id for hit in hits]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_hits_give_no_hits(reranker, language):
+    assert reranker.rerank(QUESTIONS[language], []) == []
+    assert reranker.rerank(QUESTIONS[language], [], 3) == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_passages_without_text_are_kept_and_come_last(reranker, language):
+    out = reranker.rerank(QUESTIONS[language], hits_of(["", " \n ", PASSAGES[language][0]]))
+    assert [hit.chunk.id for hit in out] == ["2", "0", "1"]
+
+
+@pytest.mark.parametrize("top_n", [0, -1])
+def test_a_top_n_below_one_is_refused(top_n):
+    with pytest.raises(InputError, match="top_n"):
+        LexicalReranker().rerank("茶", hits_of(["茶"]), top_n)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_callers_hits_are_not_touched(reranker, language):
+    hits = hits_of(PASSAGES[language])
+    before = list(hits)
+    reranker.rerank(QUESTIONS[language], hits, 2)
+    assert hits == before
+    assert hits == hits_of(PASSAGES[language])
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_duplicates_get_equal_scores(reranker, language):
+    hits = hits_of([*PASSAGES[language], *PASSAGES[language]])
+    scores = {hit.chunk.id: hit.score for hit in reranker.rerank(QUESTIONS[language], hits)}
+    count = len(PASSAGES[language])
+    assert all(scores[str(i)] == scores[str(i + count)] for i in range(count))
+
+
+@settings(deadline=None, max_examples=60)
+@given(query=queries, passages=texts.filter(bool), data=st.data())
+def test_a_score_does_not_depend_on_the_neighbours(query, passages, data):
+    chosen = data.draw(st.sampled_from(range(len(passages))))
+    for reranker in RERANKERS.values():
+        together = {hit.chunk.id: hit.score for hit in reranker.rerank(query, hits_of(passages))}
+        alone = reranker.rerank(query, [hits_of(passages)[chosen]])[0].score
+        assert alone == together[str(chosen)]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_stage_and_its_scale_are_recorded(reranker, language):
+    stages = 2 if ">" in reranker.name else 1
+    for rank, hit in enumerate(reranker.rerank(QUESTIONS[language], hits_of(PASSAGES[language])), start=1):
+        assert hit.stages[0].stage == "bm25"
+        assert [stage.stage for stage in hit.stages[1:]] == ["lexical"] * stages
+        assert hit.stages[-1] == StageScore("lexical", rank, hit.score, "log_odds")
+        assert hit.scale == "log_odds"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_eight_threads_get_what_one_gets(reranker, language):
+    hits = hits_of(PASSAGES[language] * 5)
+    alone = reranker.rerank(QUESTIONS[language], hits)
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda _: reranker.rerank(QUESTIONS[language], hits), range(40)))
+    assert all(result == alone for result in results)
