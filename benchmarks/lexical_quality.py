@@ -1,9 +1,10 @@
 """Compare the lexical reranker with BM25 on every reranking list of the data.
 
-    python benchmarks/lexical_quality.py --data ../shared/data [--json results.json] [--sets drcd,selqa]
+    python benchmarks/lexical_quality.py --data ../shared/data [--lists bare] [--json FILE] [--sets drcd,selqa]
 
-BM25 knows the whole collection (its IDF and average length); the reranker knows nothing but question and passage.
-``--analyzer plain`` gives BM25 no stems and no folding, the form of the data's reference figures.
+Two ways: ``--lists bm25`` (the default) hands the reranker what the pipeline hands it, hits that come from BM25 with
+its score; ``--lists bare`` hands it passages alone. BM25 itself knows the whole collection (its IDF and average length)
+in both. ``--analyzer plain`` gives BM25 no stems and no folding, the form of the data's reference figures.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from collection import PLAIN, STEMMED, Bm25, Collection, read_collection
 
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.text.language import language
-from secondpass.types import Run
+from secondpass.types import Chunk, Hit, Run, StageScore
 
 MEASURES = {"nDCG@10": nDCG @ 10, "MRR@10": RR @ 10, "MAP": AP, "hit@3": Success @ 3}
 TESTED = "nDCG@10"
@@ -61,25 +62,32 @@ class Scored:
     relevant: np.ndarray
 
 
-def score_lists(collection: Collection, analyzer: str) -> Scored:
+def score_lists(collection: Collection, analyzer: str, lists: str) -> Scored:
     """Score every dev list with both."""
     bm25 = Bm25(collection.passages.values(), PLAIN if analyzer == "plain" else STEMMED)
     reranker = LexicalReranker()
     runs: tuple[Run, Run] = ({}, {})
-    logits: list[np.ndarray] = []
+    logits: list[float] = []
     relevant: list[bool] = []
     for query_id in collection.query_ids("dev"):
         ids = collection.candidates.get(query_id)
         if not ids:
             continue
         query = collection.queries[query_id][0]
-        scores = reranker.score(query, [collection.passages[key] for key in ids])
-        logits.append(scores)
-        relevant += [key in collection.qrels[query_id] for key in ids]
-        for run, values in zip(runs, (bm25.score_of(query, ids), scores), strict=True):
+        given = bm25.score_of(query, ids)
+        hits = [as_hit(collection.passages[key], score, lists) for key, score in zip(ids, given, strict=True)]
+        by_id = {hit.chunk.id: hit.score for hit in reranker.rerank(query, hits)}
+        logits += by_id.values()
+        relevant += [key in collection.qrels[query_id] for key in by_id]
+        for run, values in zip(runs, (given, np.array([by_id[key] for key in ids])), strict=True):
             run[query_id] = _in_order(ids, values)
-    probability = 1 / (1 + np.exp(-np.concatenate(logits).astype(float)))
+    probability = 1 / (1 + np.exp(-np.array(logits)))
     return Scored(collection, *runs, probability, np.array(relevant))
+
+
+def as_hit(passage: Chunk, score: float, lists: str) -> Hit:
+    """Return a passage as a BM25 first stage hands it over, or bare."""
+    return Hit(passage, score, "bm25", (StageScore("bm25", 1, score, "bm25"),) if lists == "bm25" else ())
 
 
 def _in_order(ids: list[str], values: np.ndarray) -> dict[str, float]:
@@ -208,12 +216,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sets", default="", help="names of sets, separated by commas (default: all with lists)")
     parser.add_argument("--analyzer", choices=["stemmed", "plain"], default="stemmed", help="of BM25")
+    parser.add_argument("--lists", choices=["bm25", "bare"], default="bm25", help="what the reranker is handed")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     wanted = arguments.sets.split(",") if arguments.sets else None
     folders = sorted(path.parent for path in arguments.data.glob("*/candidates.jsonl"))
     rows = [
-        compare(score_lists(read_collection(folder), arguments.analyzer))
+        compare(score_lists(read_collection(folder), arguments.analyzer, arguments.lists))
         for folder in folders
         if wanted is None or folder.name in wanted
     ]

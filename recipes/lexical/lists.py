@@ -39,13 +39,14 @@ SEED = 7
 
 @dataclass(frozen=True, slots=True)
 class TrainList:
-    """One question with its passages, and which of them are relevant."""
+    """One question with its passages, which of them are relevant, and their BM25 scores in the collection."""
 
     task: str
     language: str
     query: str
     passages: list[Chunk]
     relevant: list[bool]
+    bm25: list[float]
 
 
 def _hash(text: str) -> str:
@@ -85,6 +86,7 @@ def question_lists(data: Path, name: str) -> Iterator[TrainList]:
             query,
             [collection.passages[key] for key in ids],
             [key in relevant for key in ids],
+            bm25.score_of(query, ids).tolist(),
         )
 
 
@@ -157,4 +159,7 @@ def topic_lists(data: Path, language: str) -> Iterator[TrainList]:
                     same = [(other.source, other.page) == (section.source, section.page) for other in found]
                 if 0 < sum(same) < 0.7 * len(same):
                     made[task] += 1
-                    yield TrainList(f"{task}_{language}", language, query, [other.chunk for other in found], same)
+                    scores = bm25.score_of(query, ids).tolist()
+                    yield TrainList(
+                        f"{task}_{language}", language, query, [other.chunk for other in found], same, scores
+                    )

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from secondpass.index.entries import make_entries
+from secondpass.index.memory import MemoryStore
 from secondpass.rerank.lexical import LexicalReranker, load_weights
 from secondpass.rerank.lexical_features import FEATURES
+from secondpass.retrieve.stored import BM25Retriever
 from secondpass.types import Chunk, Hit
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -104,6 +107,32 @@ def test_a_passage_stuffed_with_the_question_does_not_beat_the_answer(query, ans
     assert order(query, stuffed, answer) == [1, 0]
 
 
+def after_bm25(query: str, *texts: str) -> list[Hit]:
+    """Return the hits of a BM25 first stage over ``texts`` and others."""
+    others = ("学校在西安。", "图书馆藏书很多。", "The library is large.", "Browsers cache responses.", "Tea is green.")
+    store = MemoryStore()
+    store.replace([""], make_entries(chunks(*texts, *others)))
+    return BM25Retriever(store).retrieve(query, 10)
+
+
+@pytest.mark.parametrize(("query", "answer", "stuffed"), STUFFED.values(), ids=STUFFED)
+def test_not_even_where_bm25_puts_it_first(query, answer, stuffed):
+    hits = after_bm25(query, stuffed, answer)
+    assert RERANKER.rerank(query, hits)[0].chunk.text == answer
+
+
+def test_a_score_of_bm25_counts_where_a_passage_comes_with_one():
+    texts = ("西安交通大学的图书馆。", "西安交通大学的食堂。", "西安交通大学的图书馆很大，图书馆也很老。")
+    hits = after_bm25("西安交通大学的图书馆", *texts)
+    bare = [Hit(hit.chunk, 0.0, "unknown") for hit in hits]
+    with_it = {hit.chunk.id: hit.score for hit in RERANKER.rerank("西安交通大学的图书馆", hits)}
+    without = {hit.chunk.id: hit.score for hit in RERANKER.rerank("西安交通大学的图书馆", bare)}
+    added = {hit.chunk.id: with_it[hit.chunk.id] - without[hit.chunk.id] for hit in hits}
+    assert sorted(added, key=lambda name: -added[name]) == [hit.chunk.id for hit in hits]
+    scores = RERANKER.score("西安交通大学的图书馆", [hit.chunk for hit in bare])
+    assert without == {hit.chunk.id: pytest.approx(float(score)) for hit, score in zip(bare, scores, strict=True)}
+
+
 def test_title_and_headings_are_read_too():
     plain = Chunk("0", "建校于1896年。")
     headed = Chunk("1", "建校于1896年。", heading_path=("西安交通大学", "历史"))
@@ -176,16 +205,6 @@ def test_a_long_question_takes_a_moment():
     start = time.process_time()
     assert np.isfinite(RERANKER.score(query, chunks(*[query] * 20))).all()
     assert time.process_time() - start < 5.0
-
-
-def test_thousands_of_passages_a_second():
-    draw = np.random.default_rng(5)
-    characters = "西安交通大学于二零零年合并医科财经学院组建新的学校国务院决定城墙天气很好"
-    texts = ["".join(draw.choice(list(characters), 200)) for _ in range(400)]
-    RERANKER.score("西安交大何时合并？", chunks(*texts[:2]))
-    start = time.process_time()
-    RERANKER.score("西安交大何时合并？", chunks(*texts))
-    assert 400 / (time.process_time() - start) > 2000  # measured: 16,000; the margin is for a busy machine
 
 
 def test_the_weights_are_readable_and_cover_every_feature():

@@ -1,8 +1,9 @@
 """The embedded reranker: question and passage compared by words, without a neural network.
 
 A passage's score is the log-odds that it answers the question, a weighted sum of the features of
-`secondpass.rerank.lexical_features`. It depends on the question and the passage alone, so that the same pair has the
-same score in every list. The weights stand in ``lexical.json``; ``recipes/lexical/fit.py`` makes them.
+`secondpass.rerank.lexical_features`. It depends on the question and the passage, never on the other passages of a list.
+Where the passage comes from a BM25 first stage, that score counts too: it knows how rare a term is in this collection.
+The weights stand in ``lexical.json``; ``recipes/lexical/fit.py`` makes them.
 
 A question asks for a fact; headings, statements and long descriptions name a topic, of which BM25 knows most. There is
 a set of weights for each, and questions of middle length get a mixture. What it does not know: meaning. A passage that
@@ -23,14 +24,19 @@ import numpy as np
 from secondpass.rerank.lexical_features import FEATURES, Features, compute_features
 from secondpass.rerank.lexical_question import Question, read_question
 from secondpass.rerank.ordering import order_by_score
+from secondpass.text.rarity import rarity
+from secondpass.text.terms import K1, query_terms
 from secondpass.types import Chunk, FloatArray, Hit, Language
+
+_ECHO = list(FEATURES).index("echo")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LexicalWeights:
     """Weights of one language, float32 [F] for questions and for topics, and a constant for each.
 
-    A question of up to ``question_terms`` terms is a question, from ``topic_terms`` on it is a topic.
+    A question of up to ``question_terms`` terms is a question, from ``topic_terms`` on it is a topic. A passage that
+    comes from BM25 gets ``bm25_weight`` times its score's share of the highest possible, and a further constant.
     """
 
     question: FloatArray
@@ -39,6 +45,9 @@ class LexicalWeights:
     topic_constant: float
     question_terms: int
     topic_terms: int
+    bm25_weight: float
+    bm25_question_constant: float
+    bm25_topic_constant: float
 
     def score(self, question: Question, features: Features) -> FloatArray:
         """Return the log-odds of relevance, float32 [N]."""
@@ -48,6 +57,24 @@ class LexicalWeights:
         # Summed row by row: a matrix product may round differently for another number of rows.
         scores: FloatArray = ((features.values * weights).sum(axis=1) + constant).astype(np.float32)
         return scores
+
+    def after_bm25(self, question: Question, shares: FloatArray) -> FloatArray:
+        """Return what a first stage's BM25 adds, float32 [N]; nothing where a share is not a number."""
+        topic = topic_share(question, self.question_terms, self.topic_terms)
+        constant = (1 - topic) * self.bm25_question_constant + topic * self.bm25_topic_constant
+        added: FloatArray = np.nan_to_num(shares * self.bm25_weight + constant, nan=0.0).astype(np.float32)
+        return added
+
+
+def bm25_share(query: str, scores: Sequence[float]) -> FloatArray:
+    """Return BM25 scores as shares of the highest that ``query`` could have by background IDF, float32 [N]."""
+    highest = (K1 + 1) * sum(rarity(term) for term in query_terms(query))
+    return np.array(scores, np.float32) / np.float32(highest or math.nan)
+
+
+def _first_stage(hit: Hit) -> float:
+    """Return the BM25 score with which a passage came; not a number where it has none."""
+    return next((stage.score for stage in reversed(hit.stages) if stage.scale == "bm25"), math.nan)
 
 
 def topic_share(question: Question, question_terms: int, topic_terms: int) -> float:
@@ -71,7 +98,7 @@ def load_weights() -> dict[Language, LexicalWeights]:
 
 
 def _weights(table: dict[str, dict[str, float]]) -> LexicalWeights:
-    question, topic, terms = table["question"], table["topic"], table["terms"]
+    question, topic, terms, after = table["question"], table["topic"], table["terms"], table["after_bm25"]
     return LexicalWeights(
         question=np.array([question[name] for name in FEATURES], np.float32),
         topic=np.array([topic[name] for name in FEATURES], np.float32),
@@ -79,6 +106,9 @@ def _weights(table: dict[str, dict[str, float]]) -> LexicalWeights:
         topic_constant=topic["constant"],
         question_terms=int(terms["question"]),
         topic_terms=int(terms["topic"]),
+        bm25_weight=after["weight"],
+        bm25_question_constant=after["question_constant"],
+        bm25_topic_constant=after["topic_constant"],
     )
 
 
@@ -95,6 +125,9 @@ class LexicalReranker:
     def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
         """Return the best ``top_n`` of ``hits``, each with its best sentence as evidence."""
         question = read_question(query)
+        weights = load_weights()[question.language]
         features = compute_features(question, [hit.chunk for hit in hits])
-        scores = load_weights()[question.language].score(question, features)
+        shares = bm25_share(query, [_first_stage(hit) for hit in hits])
+        shares *= 1 - features.values[:, _ECHO]  # BM25 is what stuffing with the question's words is made for
+        scores = weights.score(question, features) + weights.after_bm25(question, shares)
         return order_by_score(hits, scores, self.name, "log_odds", top_n, features.evidence)
