@@ -69,7 +69,7 @@ def test_compare_uses_the_same_candidates_for_both_sides(run_json: Callable[...,
 
 
 def test_compare_prints_both_contexts_whole_when_asked(run: Callable[..., Any], indexed: Path) -> None:
-    shown = run("compare", QUESTION, "--full", cwd=indexed)
+    shown = run("compare", QUESTION, "--show-passages", cwd=indexed)
     assert shown.returncode == 0
     assert shown.stdout.count("2000年国务院决定将") >= 4  # in both contexts and both answers
     assert "prompt tokens" in shown.stdout

@@ -150,7 +150,8 @@ def test_a_refused_index_is_not_left_locked(used: Path) -> None:
     (used / "manifest.json").write_text("{")
     error_of(used)
     (used / "manifest.json").write_text(good)
-    open_index(used, lock_timeout_seconds=0).close()
+    with open_index(used, lock_timeout_seconds=0) as index:
+        assert index.store.count() > 0
 
 
 @pytest.mark.parametrize("pattern", ["catalogue.sqlite", "store/segments/*/segment.json", "store/wal/open-1"])
@@ -237,3 +238,5 @@ def test_closing_twice_does_no_harm(used: Path) -> None:
     index: Index = open_index(used)
     index.close()
     index.close()
+    with open_index(used) as again:
+        assert again.store.count() > 0

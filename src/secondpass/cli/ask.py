@@ -7,17 +7,25 @@ from collections.abc import Iterator
 import click
 
 from secondpass.cli.options import (
+    QuestionOptions,
     index_option,
     json_option,
     llm_options,
     no_rerank_option,
-    rerank_list,
     rerank_option,
     retrieve_options,
-    retrieve_spec,
+    show_passages_option,
+    takes_question,
 )
-from secondpass.cli.output import answer_record, console, hits_table, plain, print_answer, print_json
-from secondpass.llm.names import open_llm
+from secondpass.cli.output import (
+    answer_record,
+    console,
+    hits_table,
+    passage_blocks,
+    plain,
+    print_answer,
+    print_json,
+)
 from secondpass.types import Answer
 from secondpass.workbench import Workbench
 
@@ -29,35 +37,25 @@ from secondpass.workbench import Workbench
 @rerank_option("lexical@3")
 @no_rerank_option
 @llm_options
-@click.option("--show-passages", is_flag=True, help="Also show the passages the answer was made from.")
+@show_passages_option
 @json_option
-def ask(
-    query: str,
-    index_path: str,
-    retrieve: str | None,
-    weights: str,
-    rerank_specs: tuple[str, ...],
-    no_rerank: bool,
-    llm: str | None,
-    llm_url: str | None,
-    show_passages: bool,
-    as_json: bool,
-) -> int:
+@takes_question
+def ask(question: QuestionOptions) -> int:
     """Answer QUERY from the documents, with citations.
 
     Without --llm the answer is cut from the passages, word for word. The exit code is 1 where the documents do not
     answer.
     """
-    model = open_llm(llm, llm_url) if llm else None
-    with Workbench(index_path) as workbench:
-        pieces = workbench.stream(query, retrieve_spec(retrieve, weights), rerank_list(rerank_specs, no_rerank), model)
-        answer = _follow(pieces, show=model is not None and not as_json)
-    if as_json:
-        print_json({"query": query, **answer_record(answer)})
-    else:
-        print_answer(answer, text=model is None)
-        if show_passages and answer.hits:
-            console().print(hits_table(answer.hits, "passages"))
+    with Workbench(question.index_path) as workbench:
+        pieces = workbench.stream(question.query, question.retrieve, question.rerank, question.llm)
+        answer = _follow(pieces, show=question.llm is not None and not question.as_json)
+    if question.as_json:
+        print_json({"query": question.query, **answer_record(answer)})
+        return 0 if answer.found else 1
+    print_answer(answer, text=question.llm is None)
+    if question.show_passages and answer.hits:
+        console().print(hits_table(answer.hits, "passages"))
+        console().print(passage_blocks(answer.hits))
     return 0 if answer.found else 1
 
 

@@ -9,13 +9,14 @@ from rich.rule import Rule
 from rich.table import Table
 
 from secondpass.cli.options import (
+    QuestionOptions,
     index_option,
     json_option,
     llm_options,
-    rerank_list,
     rerank_option,
     retrieve_options,
-    retrieve_spec,
+    show_passages_option,
+    takes_question,
 )
 from secondpass.cli.output import (
     answer_record,
@@ -25,7 +26,6 @@ from secondpass.cli.output import (
     print_answer,
     print_json,
 )
-from secondpass.llm.names import open_llm
 from secondpass.pipeline import Comparison
 from secondpass.types import Answer
 from secondpass.workbench import Workbench
@@ -39,34 +39,24 @@ STEPS = ("retrieve", "rerank", "generate")
 @retrieve_options
 @rerank_option("lexical@3")
 @llm_options
-@click.option("--full", is_flag=True, help="Print both contexts whole.")
+@show_passages_option
 @json_option
-def compare(
-    query: str,
-    index_path: str,
-    retrieve: str | None,
-    weights: str,
-    rerank_specs: tuple[str, ...],
-    llm: str | None,
-    llm_url: str | None,
-    full: bool,
-    as_json: bool,
-) -> int:
+@takes_question
+def compare(question: QuestionOptions) -> int:
     """Answer QUERY twice from the same candidates: from all of them, and from those the reranker keeps.
 
-    Shows both answers, both contexts, the tokens of each prompt, and the seconds of each step.
+    Shows both answers, both contexts (whole with --show-passages), the tokens of each prompt, and the seconds of each
+    step.
     """
-    model = open_llm(llm, llm_url) if llm else None
-    with Workbench(index_path) as workbench:
-        result = workbench.compare(query, retrieve_spec(retrieve, weights), rerank_list(rerank_specs), model)
-    if as_json:
+    with Workbench(question.index_path) as workbench:
+        result = workbench.compare(question.query, question.retrieve, question.rerank, question.llm)
+    if question.as_json:
         print_json(_record(result))
-        return 0 if result.candidates else 1
-    if not result.candidates:
+    elif result.candidates:
+        _print(result, question.show_passages)
+    else:
         click.echo("nothing found; try other words")
-        return 1
-    _print(result, full)
-    return 0
+    return 0 if result.candidates else 1
 
 
 def _record(result: Comparison) -> dict[str, Any]:
@@ -78,13 +68,13 @@ def _record(result: Comparison) -> dict[str, Any]:
     }
 
 
-def _print(result: Comparison, full: bool) -> None:
+def _print(result: Comparison, show_passages: bool) -> None:
     terminal = console()
     terminal.print(comparison_table(result))
     terminal.print(_costs(result))
     for name, answer in (("without rerank", result.without), ("with rerank", result.reranked)):
         terminal.print(Rule(name, align="left"))
-        if full:
+        if show_passages:
             terminal.print(passage_blocks(answer.hits))
         print_answer(answer)
 

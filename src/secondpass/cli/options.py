@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
 from secondpass.config import RerankSpec, RetrieveSpec, parse_weights
+from secondpass.llm.names import open_llm
+from secondpass.types import LLM
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -70,6 +74,11 @@ def no_rerank_option(command: Command) -> Command:
     return click.option("--no-rerank", is_flag=True, help="Keep the order of the first stage.")(command)
 
 
+def show_passages_option(command: Command) -> Command:
+    """Add ``--show-passages``."""
+    return click.option("--show-passages", is_flag=True, help="Also print the passages whole.")(command)
+
+
 def llm_options(command: Command) -> Command:
     """Add ``--llm`` and ``--llm-url``."""
     command = click.option("--llm-url", metavar="URL", help="Address of the OpenAI-compatible server.")(command)
@@ -80,12 +89,46 @@ def llm_options(command: Command) -> Command:
     )(command)
 
 
-def retrieve_spec(retrieve: str | None, weights: str) -> RetrieveSpec | None:
+@dataclass(frozen=True, slots=True)
+class QuestionOptions:
+    """What a command that takes a question was told; options that a command does not have keep their defaults."""
+
+    query: str
+    index_path: str
+    retrieve: RetrieveSpec | None
+    rerank: list[RerankSpec]
+    llm: LLM | None
+    show_passages: bool
+    as_json: bool
+
+
+def takes_question(run: Callable[[QuestionOptions], int]) -> Callable[..., int]:
+    """Hand a command the values of its options as one `QuestionOptions`."""
+
+    @functools.wraps(run)
+    def callback(**values: Any) -> int:
+        llm = values.get("llm")
+        return run(
+            QuestionOptions(
+                query=values["query"],
+                index_path=values["index_path"],
+                retrieve=_retrieve_spec(values["retrieve"], values["weights"]),
+                rerank=[] if values.get("no_rerank") else rerank_list(values["rerank_specs"]),
+                llm=open_llm(llm, values.get("llm_url")) if llm else None,
+                show_passages=values.get("show_passages", False),
+                as_json=values["as_json"],
+            )
+        )
+
+    return callback
+
+
+def _retrieve_spec(retrieve: str | None, weights: str) -> RetrieveSpec | None:
     """Return what ``--retrieve`` and ``--weights`` say; None leaves the choice to the index."""
     parsed = parse_weights(weights)
     return RetrieveSpec.parse(retrieve, parsed) if retrieve else None
 
 
-def rerank_list(rerank_specs: tuple[str, ...], no_rerank: bool = False) -> list[RerankSpec]:
-    """Return what ``--rerank`` and ``--no-rerank`` say."""
-    return [] if no_rerank else [RerankSpec.parse(text) for text in rerank_specs]
+def rerank_list(rerank_specs: tuple[str, ...]) -> list[RerankSpec]:
+    """Return what ``--rerank`` says."""
+    return [RerankSpec.parse(text) for text in rerank_specs]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import click
 
 from secondpass.cli.options import (
+    QuestionOptions,
     index_option,
     json_option,
     no_rerank_option,
-    rerank_list,
     rerank_option,
     retrieve_options,
-    retrieve_spec,
+    show_passages_option,
+    takes_question,
 )
-from secondpass.cli.output import console, hit_record, hits_table, print_json, seconds_line
+from secondpass.cli.output import console, hit_record, hits_table, passage_blocks, print_json, seconds_line
 from secondpass.workbench import Workbench
 
 
@@ -23,34 +24,25 @@ from secondpass.workbench import Workbench
 @retrieve_options
 @rerank_option("lexical@3")
 @no_rerank_option
+@show_passages_option
 @json_option
-def search(
-    query: str,
-    index_path: str,
-    retrieve: str | None,
-    weights: str,
-    rerank_specs: tuple[str, ...],
-    no_rerank: bool,
-    as_json: bool,
-) -> int:
+@takes_question
+def search(question: QuestionOptions) -> int:
     """Show the best passages for QUERY: where each stood after every stage, its scores and their scales, its place.
 
     The exit code is 1 where nothing was found.
     """
-    with Workbench(index_path) as workbench:
-        result = workbench.search(query, retrieve_spec(retrieve, weights), rerank_list(rerank_specs, no_rerank))
-    if as_json:
-        print_json(
-            {
-                "query": query,
-                "hits": [hit_record(hit) for hit in result.hits],
-                "candidates": len(result.candidates),
-                "seconds": dict(result.seconds),
-            }
-        )
+    with Workbench(question.index_path) as workbench:
+        result = workbench.search(question.query, question.retrieve, question.rerank)
+    if question.as_json:
+        hits = [hit_record(hit) for hit in result.hits]
+        seconds = dict(result.seconds)
+        print_json({"query": result.query, "hits": hits, "candidates": len(result.candidates), "seconds": seconds})
     elif result.hits:
-        title = f"{len(result.hits)} of {len(result.candidates)} candidates"
-        console().print(hits_table(result.hits, title))
+        terminal = console()
+        terminal.print(hits_table(result.hits, f"{len(result.hits)} of {len(result.candidates)} candidates"))
+        if question.show_passages:
+            terminal.print(passage_blocks(result.hits))
         click.echo(seconds_line(result.seconds))
     else:
         click.echo("nothing found; try other words")
