@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from secondpass.answer.numerals import numeral_terms
 from secondpass.answer.question import Kind, Question
 from secondpass.text.normalize import fold
+from secondpass.text.numerals import numeral_terms
 
 _MONTH = "jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _NUMERAL = "[〇零一二三四五六七八九十百千万亿两半几\\d]"

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secondpass.answer.features import all_terms
-from secondpass.answer.numerals import numeral_terms
 from secondpass.text.language import language
+from secondpass.text.numerals import numeral_terms
 from secondpass.text.rarity import rarity
 from secondpass.text.sentences import sentences
 from secondpass.types import Chunk, Citation, Span

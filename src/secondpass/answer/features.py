@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from secondpass.answer.candidates import holds_candidate, holds_new_name, holds_new_number
-from secondpass.answer.numerals import numeral_terms
 from secondpass.answer.question import Question
 from secondpass.text.normalize import fold, is_han
+from secondpass.text.numerals import numeral_terms
 from secondpass.text.rarity import rarity
 from secondpass.text.sentences import sentences
 from secondpass.text.terms import terms

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from secondpass.answer.numerals import numeral_terms
 from secondpass.text.language import HAN, language
 from secondpass.text.normalize import fold
+from secondpass.text.numerals import numeral_terms
 from secondpass.text.rarity import rarity
 from secondpass.text.terms import STOP_WORDS, query_terms, words
 from secondpass.types import Language

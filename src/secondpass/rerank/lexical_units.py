@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 from secondpass.text.language import HAN
+from secondpass.text.numerals import chinese_number
 from secondpass.text.terms import terms
 
 SENTENCE_MARK = "\x1e"
 """Stands between the sentences of a passage that is cut in one go."""
 
 WIDE = HAN + "\u3041-\u30ff\u31f0-\u31ff\uac00-\ud7a3"  # Han, kana, Hangul syllables
-_DIGITS = dict(zip("〇零一二三四五六七八九两", (0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2), strict=True))
-_POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
-_NUMERALS = "".join(_DIGITS) + "".join(_POWERS)
+_DIGITS, _POWERS = "〇零一二三四五六七八九两", "十百千万亿"
+_NUMERALS = _DIGITS + _POWERS
 _NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 _WORD_NUMBERS = {word: str(value) for value, word in enumerate(_NUMBER_WORDS) if value > 1}  # "one" is mostly a pronoun
 # What the stemmer cannot know: irregular verbs and plurals, each with the form it is written as.
@@ -53,29 +53,12 @@ def is_wide(unit: str) -> bool:
 
 
 def _chinese_number(text: str) -> str:
-    """Return the value of Chinese numerals as digits, or the text itself where it is no number.
+    """Return the value of Chinese numerals as digits, or the text itself where it is no number by itself.
 
-    >>> _chinese_number("三十五"), _chinese_number("二〇〇八"), _chinese_number("一万二千"), _chinese_number("百万")
-    ('35', '2008', '12000', '百万')
+    >>> _chinese_number("三十五"), _chinese_number("二〇〇八"), _chinese_number("一亿二千万"), _chinese_number("百万")
+    ('35', '2008', '120000000', '百万')
     """
-    if not any(character in _POWERS for character in text):
-        return "".join(str(_DIGITS[character]) for character in text)
-    if text[0] in _POWERS and text[0] != "十":
-        return text
-    total = section = 0
-    digit: int | None = None
-    for character in text:
-        if character in _DIGITS:
-            digit = _DIGITS[character]
-            continue
-        power = _POWERS[character]
-        if power < 10_000:
-            section += (1 if digit is None else digit) * power
-        else:
-            total = (total + section + (digit or 0)) * power
-            section = 0
-        digit = None
-    return str(total + section + (digit or 0))
+    return text if text[0] in _POWERS and text[0] != "十" else str(chinese_number(text))
 
 
 def _canonical(token: str) -> str:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secondpass.answer.numerals import chinese_number, numeral_terms
+from secondpass.text.numerals import chinese_number, numeral_terms
 
 DIGITS = "零一二三四五六七八九"
 
