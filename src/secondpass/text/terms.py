@@ -17,10 +17,12 @@ import re
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
+from operator import add
 
 import numpy as np
+import numpy.typing as npt
 import Stemmer
 
 from secondpass.text.language import HAN
@@ -53,8 +55,18 @@ class _EnglishStems(threading.local):
         self.stem: Callable[[str], str] = Stemmer.Stemmer("english").stemWord
 
 
+class _TermIds(dict[str, int]):
+    """The numbers of terms, remembered: making one costs more than looking it up."""
+
+    def __missing__(self, term: str) -> int:
+        if len(self) >= _MEMO_LIMIT:
+            self.clear()
+        number = self[term] = zlib.crc32(term.encode("utf-8", "surrogatepass"))
+        return number
+
+
 _stems = _EnglishStems()
-_ids: dict[str, int] = {}
+_ids = _TermIds()
 
 
 def stem(word: str) -> str:
@@ -79,17 +91,16 @@ def terms(text: str) -> list[str]:
     """Return the terms of a text, with repetitions.
 
     >>> terms("西安交大 merged Schools")
-    ['西', '西安', '安', '安交', '交', '交大', '大', 'merg', 'school']
+    ['西', '安', '交', '大', '西安', '安交', '交大', 'merg', 'school']
     """
     out: list[str] = []
     stem_word = _stems.stem
     for wide, word in _TOKEN.findall(fold(text)):
         if word:
             out.append(stem_word(word))
-            continue
-        for first, second in pairwise(wide):
-            out += (first, first + second)
-        out.append(wide[-1])
+        else:
+            out += wide
+            out += map(add, wide, wide[1:])
     return out
 
 
@@ -117,30 +128,25 @@ def query_terms(text: str) -> list[str]:
 def term_id(term: str) -> int:
     """Return the number of a term: CRC-32 of its UTF-8 form.
 
-    Two terms share a number with a chance of 1 in 4 billion; their counts then add up, nothing breaks.
+    Two terms share a number with a chance of 1 in 4 billion; their weights then add up, nothing breaks.
     """
-    number = _ids.get(term)
-    if number is None:
-        if len(_ids) >= _MEMO_LIMIT:
-            _ids.clear()
-        number = _ids[term] = zlib.crc32(term.encode("utf-8", "surrogatepass"))
-    return number
+    return _ids[term]
 
 
-def _vector(weights: dict[int, float]) -> TermVector:
-    ids = np.fromiter(weights, dtype=np.uint32, count=len(weights))
-    values = np.fromiter(weights.values(), dtype=np.float32, count=len(weights))
-    order = np.argsort(ids)
-    return TermVector(ids[order], values[order])
+def _vector(names: Iterable[str], weights: npt.NDArray[np.float64]) -> TermVector:
+    ids, place = np.unique(np.fromiter(map(_ids.__getitem__, names), np.uint32, len(weights)), return_inverse=True)
+    return TermVector(ids, np.bincount(place, weights, minlength=len(ids)).astype(np.float32))
 
 
 def document_vector(text: str) -> TermVector:
     """Return the saturated term frequencies of a passage: ``tf (k1 + 1) / (tf + k1 (1 - b + b length / average))``."""
-    counts = Counter(map(term_id, terms(text)))
-    length_part = K1 * (1 - B + B * counts.total() / AVERAGE_LENGTH)
-    return _vector({number: count * (K1 + 1) / (count + length_part) for number, count in counts.items()})
+    counts = Counter(terms(text))
+    frequencies = np.fromiter(counts.values(), np.float64, len(counts))
+    length_part = K1 * (1 - B + B * frequencies.sum() / AVERAGE_LENGTH)
+    return _vector(counts, frequencies * (K1 + 1) / (frequencies + length_part))
 
 
 def query_vector(text: str) -> TermVector:
     """Return how often each term is asked for."""
-    return _vector({number: float(count) for number, count in Counter(map(term_id, query_terms(text))).items()})
+    counts = Counter(query_terms(text))
+    return _vector(counts, np.fromiter(counts.values(), np.float64, len(counts)))
