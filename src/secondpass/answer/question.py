@@ -5,60 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
+from secondpass.text.asking import Kind, question_kind
 from secondpass.text.language import HAN, language
 from secondpass.text.normalize import fold
 from secondpass.text.numerals import numeral_terms
 from secondpass.text.rarity import rarity
 from secondpass.text.terms import STOP_WORDS, query_terms, words
 from secondpass.types import Language
-
-Kind = Literal["list", "who", "when", "where", "count", "why", "how", "what", "yes_no"]
-"""What would answer: a list of things, a person, a time, a place, a number, a reason, a way, anything, yes or no."""
-
-# Tried in order, on folded text (traditional characters arrive simplified; fold makes 麼 幺).
-_KINDS: dict[Language, tuple[tuple[Kind, str], ...]] = {
-    "zh": (
-        ("list", r"哪些|哪几|哪[二两三四五六七八九十]|有什[么幺]|分别|包括"),
-        (
-            "when",
-            r"何时|什[么幺]时[候间]|哪一?[年天日月]|[几何]年|几月|几[点时]|哪[一个]*(?:年代|时期|朝代|世纪)|年份|日期",
-        ),
-        ("who", r"谁|哪一?位|何人|哪[一个]*人|什[么幺]人|[叫是]什[么幺]名字"),
-        ("where", r"哪里|哪儿|何[处地]|哪[一个座]*(?:国|省|市|城|地|县|州|洲|区|岛)|什[么幺]地[方区]|位于"),
-        ("count", r"多少|几|多[大长高远久深宽重快]|(?:人口|面积|[高长宽深]度|海拔|金额|比例|年龄)(?:是|为|有)"),
-        ("why", r"为什[么幺]|为何|为啥|原因|何以|怎[么幺]会"),
-        ("how", r"怎[么幺样]|如何"),
-        ("yes_no", r"吗[?？]?\s*$|是否|是不是|能不能|有没有|会不会"),
-    ),
-    "en": (
-        (
-            "when",
-            r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:year|date|day|month|decade|century|time|era|period)\b",
-        ),
-        ("who", r"\bwh(?:o|om|ose)\b|\b(?:what|which) (?:person|man|woman|king|queen|president|author)\b"),
-        (
-            "count",
-            r"\bhow (?:many|much|long|old|far|tall|often|large|big|high|fast|deep|wide|heavy|hot|cold)\b"
-            r"|\bwhat (?:\w+ )?(?:percent(?:age)?|number|amount|population|age|price|cost|size)\b"
-            r"|\bwhat (?:\w+ )?(?:length|height|distance|rate|speed)\b",
-        ),
-        (
-            "where",
-            r"\bwhere\b"
-            r"|\b(?:what|which) (?:\w+ )?(?:country|city|state|place|location|region|town|county|continent|area)\b",
-        ),
-        ("why", r"\bwhy\b|\bfor what reason\b|\bwhat (?:caused|causes|reason)\b"),
-        (
-            "list",
-            r"\bwh(?:at|ich) (?:are|were|two|three|four|five|six|several)\b|\b(?:list|name) (?:the|all)\b",
-        ),
-        ("how", r"\bhow\b"),
-        ("yes_no", r"^\W*(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|had)\b"),
-    ),
-}
-_PATTERNS = {code: tuple((kind, re.compile(pattern)) for kind, pattern in kinds) for code, kinds in _KINDS.items()}
 
 # Words of asking and of grammar. Pairs of characters that hold one of them are chance: 是哪, 的创, 了多.
 _ASKING_ZH = re.compile(
@@ -112,16 +66,6 @@ def _segments(asked: str) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(segment for segment in segments if segment))
 
 
-def kind_of(text: str, code: Language) -> Kind:
-    """Return what kind of answer a question asks for.
-
-    >>> kind_of("西安交大由哪几个学校合并的", "zh"), kind_of("How many schools were merged?", "en")
-    ('list', 'count')
-    """
-    folded = fold(text)
-    return next((kind for kind, pattern in _PATTERNS[code] if pattern.search(folded)), "what")
-
-
 @lru_cache(maxsize=256)
 def read_question(text: str) -> Question:
     """Take a question apart."""
@@ -132,4 +76,4 @@ def read_question(text: str) -> Question:
     weights = _weights(wanted)
     latin = text if code == "zh" else " ".join(_NAME_EN.findall(text.lstrip()[1:]))
     names = frozenset(term for term in query_terms(latin) if not _RUN.match(term) and term in weights)
-    return Question(text, code, kind_of(text, code), weights, _segments(asked), names, numbers)
+    return Question(text, code, question_kind(fold(text), code) or "what", weights, _segments(asked), names, numbers)

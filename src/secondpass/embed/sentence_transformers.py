@@ -23,6 +23,7 @@ try:
     from huggingface_hub.errors import HFValidationError
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
 except ModuleNotFoundError as error:
     _missing: ModuleNotFoundError | None = error
 else:
@@ -56,6 +57,7 @@ class SentenceTransformersEmbedder:
         self._revision = folder.name if _COMMIT.fullmatch(folder.name) else fingerprint(folder)
         self._profile = profile_of(self._name)
         self._batch_size = batch_size
+        disable_progress_bar()  # loading takes a moment; the progress that matters is the index's
         try:
             self._model = SentenceTransformer(
                 str(folder),

@@ -83,7 +83,7 @@ def topic_share(question: Question, question_terms: int, topic_terms: int) -> fl
     >>> topic_share(read_question("谁发明了电话？"), 18, 45), topic_share(read_question("电话的发明"), 18, 45)
     (0.0, 1.0)
     """
-    if not question.kind:
+    if not question.asks:
         return 1.0
     terms = max(len(question.term_weights), 1)
     place = math.log(terms / question_terms) / math.log(topic_terms / question_terms)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from secondpass.rerank.lexical_answers import may_answer
 from secondpass.rerank.lexical_match import Matches, find_matches
 from secondpass.rerank.lexical_question import IntArray, Question
+from secondpass.text.asking import may_answer
 from secondpass.types import Chunk, FloatArray, Language, Span
 
 FEATURES = {
@@ -134,7 +134,7 @@ def _echo(question: Question, matches: Matches, distinct: IntArray) -> FloatArra
     known = np.bincount(matches.passage[matches.unit_sentence], minlength=len(distinct))
     over_and_over = ((known - distinct) / tokens - _REPEATED_FROM) / (1 - _REPEATED_FROM)
     nothing_else = (known / tokens - _KNOWN_FROM) / (1 - _KNOWN_FROM)
-    repetition = np.maximum(2 * over_and_over, nothing_else) if question.kind else 2 * over_and_over
+    repetition = np.maximum(2 * over_and_over, nothing_else) if question.asks else 2 * over_and_over
     return np.clip(repetition, 0, 1).astype(np.float32)
 
 
@@ -156,7 +156,7 @@ def _answer_columns(
     nearby = np.zeros(len(passages), np.float32)
     asked = (question.kind, question.language, question.folded)
     for index, place in enumerate(best.tolist()):
-        if place < 0 or not question.kind:
+        if place < 0 or not question.asks:
             continue
         text, spans = passages[index].text, matches.spans[index]
         if may_answer(text[spans[place].start : spans[place].end], *asked):

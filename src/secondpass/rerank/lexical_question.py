@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from secondpass.rerank.lexical_answers import question_kind
 from secondpass.rerank.lexical_units import cut, is_wide, unit_of
+from secondpass.text.asking import Kind, question_kind
 from secondpass.text.language import language
 from secondpass.text.normalize import fold
 from secondpass.text.rarity import rarity
@@ -47,7 +47,7 @@ class Question:
 
     folded: str
     language: Language
-    kind: str
+    kind: Kind
     unit_ids: dict[str, int]
     unit_weights: FloatArray  # float32 [U + 1]; 0 for function words
     function_weights: FloatArray  # float32 [U + 1]; 0 for all others
@@ -57,6 +57,11 @@ class Question:
     pair_keys: IntArray  # int64 [P], ascending
     pair_terms: IntArray  # int64 [P]; -1 where a pair is a phrase and no term
     prefixes: dict[str, int]  # the beginnings of English terms, with their unit
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for something that a sentence can hold; a statement to be confirmed names a topic."""
+        return self.kind not in {"", "yes_no"}
 
     @property
     def stride(self) -> int:
