@@ -22,10 +22,10 @@ from secondpass.cli.output import (
     console,
     hits_table,
     passage_blocks,
-    plain,
     print_answer,
     print_json,
 )
+from secondpass.cli.plain import plain
 from secondpass.types import Answer
 from secondpass.workbench import Workbench
 

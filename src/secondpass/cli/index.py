@@ -8,7 +8,8 @@ from dataclasses import asdict
 import click
 
 from secondpass.cli.options import embedder_option, index_option, json_option
-from secondpass.cli.output import plain, print_json, seconds_line
+from secondpass.cli.output import print_json, seconds_line
+from secondpass.cli.plain import plain
 from secondpass.cli.progress import IndexingProgress
 from secondpass.config import ChunkOptions
 from secondpass.embed.names import open_embedder

@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 import click
 
+from secondpass.cli.plain import plain
 from secondpass.errors import SecondpassError
 
 # Name -> place of the click command, and the line that `secondpass --help` shows without importing it.
@@ -77,5 +78,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"secondpass: {message}", err=True)
+    click.echo(plain(f"secondpass: {message}"), err=True)
     return code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,21 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from secondpass.cli.plain import plain
 from secondpass.pipeline import Comparison
 from secondpass.types import Answer, Chunk, Citation, Hit
-
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def console() -> Console:
     """Return the terminal for tables; a pipe gets 120 columns."""
     width = None if os.isatty(1) else 120
     return Console(width=width, highlight=False, soft_wrap=False)
-
-
-def plain(text: str) -> str:
-    """Return ``text`` without what could steer a terminal: documents are data."""
-    return _UNSAFE.sub("", text)
 
 
 def shown(text: str, style: str = "") -> Text:

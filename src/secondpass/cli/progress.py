@@ -1,4 +1,4 @@
-"""Show how far an indexing run is: a bar with an estimate of what is left, or a line now and then into a file."""
+"""Show how far long work is: a bar with an estimate of what is left, or a line now and then into a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-_SECONDS_BETWEEN_LINES = 5.0
+from secondpass.cli.pace import SECONDS_BETWEEN_LINES, time_left
 
 
 class IndexingProgress:
@@ -55,7 +55,7 @@ class IndexingProgress:
         self._done_bytes += size_bytes
         done = f"{self._done_files:,}/{self._files:,} documents"
         self._bar.update(self._task, advance=size_bytes, description=done)
-        if self._lines and not self._quiet and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+        if self._lines and not self._quiet and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             click.echo(f"{done}, {self._left()} left", err=True)
 
@@ -64,6 +64,4 @@ class IndexingProgress:
         self._bar.update(self._task, description=text)
 
     def _left(self) -> str:
-        elapsed = time.monotonic() - self._started
-        seconds = elapsed * (self._bytes - self._done_bytes) / max(self._done_bytes, 1)
-        return f"about {seconds / 60:.0f} min" if seconds > 90 else f"about {seconds:.0f} s"
+        return time_left(time.monotonic() - self._started, self._done_bytes, self._bytes)

@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from secondpass.cli.options import rerank_list, rerank_option
+from secondpass.cli.pace import counted
+from secondpass.cli.plain import plain
 from secondpass.config import make_reranker
-from secondpass.data.lines import STREAM, write_whole
+from secondpass.data.lines import STREAM, count_lines, write_whole
 from secondpass.data.passages import BadLine, read_jobs, read_passages, rerank_job
 from secondpass.data.trec import format_run, read_corpus, read_questions, read_run, run_hits
 from secondpass.errors import InputError
@@ -70,7 +72,7 @@ def _report(problems: list[str], strict: bool) -> int:
         if problem:
             if strict:
                 raise InputError(problem)
-            click.echo(f"secondpass: {problem} (left out)", err=True)
+            click.echo(plain(f"secondpass: {problem} (left out)"), err=True)
             problems[position] = ""
     return len(problems)
 
@@ -80,7 +82,7 @@ def _jobs(query: str | None, path: str, reranker: Reranker, problems: list[str])
         for passage in rerank_job(read_passages(path, query), reranker)["passages"]:
             yield json.dumps(passage, ensure_ascii=False) + "\n"
         return
-    for job in read_jobs(path):
+    for job in counted(read_jobs(path), "jobs", count_lines(path)):
         if isinstance(job, BadLine):
             problems.append(job.reason)
             continue
@@ -95,7 +97,7 @@ def _trec(
     run = read_run(run_path)
     questions = read_questions(queries_path)
     corpus = read_corpus(corpus_path, {doc_id for passages in run.values() for doc_id in passages})
-    for query_id, passages in run.items():
+    for query_id, passages in counted(run.items(), "queries", len(run)):
         if query_id not in questions:
             problems.append(f"{Path(run_path).name}: query {query_id!r} is not in {queries_path}")
             continue

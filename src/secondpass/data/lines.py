@@ -47,6 +47,17 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
         raise InputError(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
+def count_lines(path: str) -> int | None:
+    """Count the lines of a file, blank ones included; None where that takes reading it twice or it cannot be read."""
+    if path == STREAM or path.endswith(".gz") or not Path(path).is_file():
+        return None
+    try:
+        with open(path, "rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    except OSError:
+        return None
+
+
 def _open_bytes(path: str) -> BinaryIO:
     if path == STREAM:
         return open(sys.stdin.fileno(), "rb", closefd=False)
