@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from secondpass.cli.doctor import Check, print_checks
 from secondpass.cli.main import COMMANDS
 
 
@@ -16,6 +17,11 @@ def test_doctor_names_every_requirement_and_the_index(run_json: Callable[..., An
     for name in ("numpy", "qdrant-edge-py", "trafilatura", "openai", "python", "machine"):
         assert checks[name]["status"] == "ok"
     assert "16 documents" in checks["index"]["found"]
+
+
+def test_what_mends_it_is_printed_letter_for_letter(capsys: pytest.CaptureFixture[str]) -> None:
+    print_checks([Check("torch", "optional", "not installed", "pip install 'secondpass[torch]'")])
+    assert "pip install 'secondpass[torch]'" in capsys.readouterr().out
 
 
 def test_doctor_says_how_to_make_an_index_and_never_shows_a_key(

@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -17,7 +17,7 @@ import click
 from rich.table import Table
 
 from secondpass.cli.options import index_option, json_option
-from secondpass.cli.output import console, print_json
+from secondpass.cli.output import console, print_json, shown
 from secondpass.errors import SecondpassError
 from secondpass.llm.names import PROVIDERS
 from secondpass.workbench import describe_index
@@ -50,13 +50,19 @@ def doctor(index_path: str, as_json: bool) -> int:
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
-        table = Table(title=f"secondpass {version('secondpass')}", title_justify="left", pad_edge=False)
-        for column in ("what", "state", "found", "what mends it"):
-            table.add_column(column, overflow="fold")
-        for check in checks:
-            table.add_row(check.what, f"[{_STYLE[check.status]}]{check.status}[/]", check.found, check.mend)
-        console().print(table)
+        print_checks(checks)
     return 1 if any(check.status == "missing" for check in checks) else 0
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """Print what was looked at as a table."""
+    table = Table(title=f"secondpass {version('secondpass')}", title_justify="left", pad_edge=False)
+    for column in ("what", "state", "found", "what mends it"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        state = shown(check.status, _STYLE[check.status])
+        table.add_row(shown(check.what), state, shown(check.found), shown(check.mend))
+    console().print(table)
 
 
 def _machine() -> Iterator[Check]:

@@ -48,7 +48,11 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(
+    cls=LazyGroup,
+    epilog="Exit codes: 0 done, 1 nothing found or some input left out, 2 a mistake you can mend, 130 interrupted.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(version("secondpass"), message="secondpass %(version)s")
 def cli() -> None:
     """精排: retrieve passages cheaply, read question and passage together, answer from the best few.
