@@ -24,6 +24,7 @@ from secondpass.index.entries import add_vectors, make_entries
 from secondpass.index.library import Index
 from secondpass.index.manifest import EmbedderIdentity, Manifest, check_embedder
 from secondpass.index.workers import in_order
+from secondpass.load.losses import Loss, losses_of
 from secondpass.load.options import WebOptions
 from secondpass.load.parse import parse
 from secondpass.load.reading import read
@@ -75,8 +76,9 @@ class IngestOptions:
 class IngestReport:
     """What a run did.
 
-    ``kept`` counts documents that could not be read this time and keep what was indexed of them before. ``seconds`` per
-    step adds up all processes; ``total_seconds`` is what the clock on the wall says.
+    ``losses`` names what of the documents read was not read as it should be. ``kept`` counts documents that could not
+    be read this time and keep what was indexed of them before. ``seconds`` per step adds up all processes;
+    ``total_seconds`` is what the clock on the wall says.
     """
 
     added: int
@@ -87,6 +89,7 @@ class IngestReport:
     chunks: int
     size_bytes: int
     skipped: tuple[Skipped, ...]
+    losses: tuple[Loss, ...]
     seconds: Mapping[str, float]
     total_seconds: float
 
@@ -208,6 +211,7 @@ class _Run:
         self.counts = dict.fromkeys(("added", "changed", "unchanged", "deleted", "kept", "chunks", "size_bytes"), 0)
         self.seconds: dict[str, float] = {}
         self.skipped: list[Skipped] = []
+        self.losses: list[Loss] = []
         self.lost: list[str] = []
         self.prepare = _Preparer(chunker_of(index.manifest), replace(options.web, max_bytes=options.max_bytes))
 
@@ -227,7 +231,13 @@ class _Run:
         with _timed(self.seconds, "optimize"):
             self.index.store.optimize()
         total = time.perf_counter() - start
-        return IngestReport(**self.counts, skipped=tuple(self.skipped), seconds=self.seconds, total_seconds=total)
+        return IngestReport(
+            **self.counts,
+            skipped=tuple(self.skipped),
+            losses=tuple(self.losses),
+            seconds=self.seconds,
+            total_seconds=total,
+        )
 
     def _changed(self, sources: Sequence[Source]) -> list[_Task]:
         """Return what looks different from outside than when it was indexed."""
@@ -262,6 +272,7 @@ class _Run:
                 if result.document is None:
                     self._settle(result)
                     continue
+                self.losses += losses_of(result.document)
                 batch.append(result)
                 pending += len(result.entries)
                 if pending >= most or time.perf_counter() - since > _BATCH_SECONDS:

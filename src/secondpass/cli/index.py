@@ -18,7 +18,7 @@ from secondpass.load.options import WebOptions
 from secondpass.load.sources import MEDIA_TYPES
 from secondpass.workbench import Workbench
 
-_SHOWN_SKIPPED = 20
+_SHOWN_LINES = 20
 
 
 @click.command()
@@ -89,8 +89,16 @@ def _print(report: IngestReport, index_path: str, documents: int, chunks: int) -
     if report.chunks:
         speed = f"{report.chunks_per_second:,.0f} chunks/s, {report.megabytes_per_second:.1f} MB/s"
         click.echo(f"{report.total_seconds:.1f} s, {speed}; {seconds_line(report.seconds)}")
-    for skipped in report.skipped[:_SHOWN_SKIPPED]:
-        named = skipped.reason if skipped.location in skipped.reason else f"{skipped.location} {skipped.reason}"
-        click.echo(plain(f"left out: {named}"), err=True)
-    if len(report.skipped) > _SHOWN_SKIPPED:
-        click.echo(f"left out: {len(report.skipped) - _SHOWN_SKIPPED:,} more; --json lists all", err=True)
+    left_out = [
+        skipped.reason if skipped.location in skipped.reason else f"{skipped.location} {skipped.reason}"
+        for skipped in report.skipped
+    ]
+    _list("left out", left_out)
+    _list("note", [f"{loss.location}: {loss.what}" for loss in report.losses])
+
+
+def _list(what: str, lines: list[str]) -> None:
+    for line in lines[:_SHOWN_LINES]:
+        click.echo(plain(f"{what}: {line}"), err=True)
+    if len(lines) > _SHOWN_LINES:
+        click.echo(f"{what}: {len(lines) - _SHOWN_LINES:,} more; --json lists all", err=True)

@@ -29,6 +29,7 @@ _LEFT_OUT = frozenset(map(qn, ("w:del", "w:moveFrom", "w:instrText", "w:pPr", "w
 }
 _PARAGRAPH, _TABLE, _ROW, _CELL = map(qn, ("w:p", "w:tbl", "w:tr", "w:tc"))
 _TEXT, _TAB, _BREAK, _RETURN, _HYPHEN = map(qn, ("w:t", "w:tab", "w:br", "w:cr", "w:noBreakHyphen"))
+_SIDE_PART = re.compile(r"/(?:footnotes|endnotes|comments|header\d*|footer\d*)\.xml$")
 _BODY_LEVEL = 9  # the outline level of text that is no heading
 
 
@@ -47,9 +48,16 @@ def parse_docx(data: bytes, location: str) -> Parsed:
         raise InputError(f"{location} is a damaged Word document; open it in Word and save it again.") from error
     try:
         title = " ".join((document.core_properties.title or "").split())
+        unread = sum(_is_unread(part) for part in document.part.package.iter_parts())
     except PARSER_ERRORS:
-        title = ""
-    return Parsed(blocks, "" if title == "Word Document" else title)
+        title, unread = "", 0
+    remarks = (("parts_not_read", unread),) if unread else ()
+    return Parsed(blocks, "" if title == "Word Document" else title, remarks)
+
+
+def _is_unread(part: Any) -> bool:
+    """Tell whether a part beside the main text holds text."""
+    return bool(_SIDE_PART.search(str(part.partname))) and bool(re.search(rb"<w:t[ >]", part.blob))
 
 
 def _check_package(data: bytes, location: str) -> None:
