@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -204,13 +206,15 @@ def test_an_unfinished_document_is_not_given_out(used: Path) -> None:
         assert index.unfinished() == ["docs/校史.md"]
 
 
-def test_a_folder_that_may_not_be_written_is_named(used: Path) -> None:
+def test_a_folder_that_may_not_be_written_is_named(
+    used: Path, as_ordinary_user: Callable[[Path], AbstractContextManager[None]]
+) -> None:
     (used / "lock").unlink(missing_ok=True)
-    used.chmod(0o500)
-    if os.access(used, os.W_OK):
-        pytest.skip("this user may write everywhere")
-    assert "may write" in error_of(used)
-    used.chmod(0o700)
+    with as_ordinary_user(used):
+        used.chmod(0o500)
+        said = error_of(used)
+        used.chmod(0o700)
+    assert "may write" in said
 
 
 def test_another_embedder_is_refused_with_what_to_do(used: Path) -> None:
