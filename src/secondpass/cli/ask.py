@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import click
 
@@ -18,7 +19,6 @@ from secondpass.cli.options import (
     takes_question,
 )
 from secondpass.cli.output import (
-    answer_record,
     console,
     hits_table,
     passage_blocks,
@@ -50,7 +50,7 @@ def ask(question: QuestionOptions) -> int:
         pieces = workbench.stream(question.query, question.retrieve, question.rerank, question.llm)
         answer = _follow(pieces, show=question.llm is not None and not question.as_json)
     if question.as_json:
-        print_json({"query": question.query, **answer_record(answer)})
+        print_json({"query": question.query, **asdict(answer)})
         return 0 if answer.found else 1
     print_answer(answer, text=question.llm is None)
     if question.show_passages and answer.hits:

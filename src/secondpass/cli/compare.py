@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -19,7 +20,6 @@ from secondpass.cli.options import (
     takes_question,
 )
 from secondpass.cli.output import (
-    answer_record,
     comparison_table,
     console,
     passage_blocks,
@@ -62,8 +62,8 @@ def compare(question: QuestionOptions) -> int:
 def _record(result: Comparison) -> dict[str, Any]:
     return {
         "query": result.query,
-        "without": {**answer_record(result.without), "prompt_tokens": result.without_tokens.prompt},
-        "reranked": {**answer_record(result.reranked), "prompt_tokens": result.reranked_tokens.prompt},
+        "without": {**asdict(result.without), "prompt_tokens": result.without_tokens.prompt},
+        "reranked": {**asdict(result.reranked), "prompt_tokens": result.reranked_tokens.prompt},
         "prompt_tokens_estimated": result.reranked_tokens.estimated,
     }
 

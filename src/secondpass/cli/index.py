@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -29,29 +30,26 @@ _SHOWN_LINES = 20
 @click.option("--max-tokens", type=int, metavar="N", help="Longest chunk, in estimated tokens. [default: 256]")
 @click.option("--overlap", type=int, metavar="N", help="Sentences that neighbouring chunks share. [default: 0]")
 @click.option(
-    "--max-file-mb", default=50, show_default=True, metavar="MB", help="Larger files are left out, and named."
+    "--max-file-mb",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="MB",
+    help="Larger files are left out, and named.",
 )
-@click.option("--processes", type=int, metavar="N", help="Processes that read and parse. [default: one per core]")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that read and parse. [default: one per core]",
+)
 @click.option("--allow-private", is_flag=True, help="Fetch from private and loopback addresses, too.")
 @click.option(
     "--allow-host", multiple=True, metavar="HOST", help="A host that may be at a private address; repeatable."
 )
 @click.option("--rebuild", is_flag=True, help="Throw the index away and build it again.")
 @json_option
-def index(
-    documents: tuple[str, ...],
-    index_path: str,
-    embedder: str | None,
-    embedder_url: str | None,
-    max_tokens: int | None,
-    overlap: int | None,
-    max_file_mb: int,
-    processes: int | None,
-    allow_private: bool,
-    allow_host: tuple[str, ...],
-    rebuild: bool,
-    as_json: bool,
-) -> int:
+def index(**values: Any) -> int:
     """Read documents and web pages into an index.
 
     Folders are read with all below them: markdown, text, HTML, PDF, DOCX. Run it again and only what changed is read;
@@ -59,19 +57,16 @@ def index(
 
     The exit code is 1 where something was left out; each is named with its reason.
     """
-    chunking = None
-    if max_tokens is not None or overlap is not None:
-        default = ChunkOptions()
-        chunking = ChunkOptions(
-            default.max_tokens if max_tokens is None else max_tokens,
-            default.overlap_sentences if overlap is None else overlap,
+    index_path, as_json = values["index_path"], values["as_json"]
+    embedder = open_embedder(values["embedder"], values["embedder_url"]) if values["embedder"] else None
+    with Workbench(index_path, embedder) as workbench, IndexingProgress(quiet=as_json) as progress:
+        report = workbench.index(
+            *values["documents"],
+            chunking=_chunking(values["max_tokens"], values["overlap"]),
+            reading=_reading(values),
+            rebuild=values["rebuild"],
+            progress=progress,
         )
-    limit = max_file_mb * 2**20
-    web = WebOptions(allow_private=allow_private, allowed_hosts=frozenset(allow_host), max_bytes=limit)
-    reading = IngestOptions(max_bytes=limit, processes=processes or os.cpu_count() or 1, web=web)
-    opened = open_embedder(embedder, embedder_url) if embedder else None
-    with Workbench(index_path, opened) as workbench, IndexingProgress(quiet=as_json) as progress:
-        report = workbench.index(*documents, chunking=chunking, reading=reading, rebuild=rebuild, progress=progress)
         documents_count, chunks_count = workbench.counts()
     if as_json:
         print_json({"index": index_path, "documents": documents_count, "chunks": chunks_count, "run": asdict(report)})
@@ -81,6 +76,23 @@ def index(
         known = " ".join(MEDIA_TYPES)
         click.echo(f"the index is empty: no documents were found; files that are read end in {known}", err=True)
     return 1 if report.skipped or not documents_count else 0
+
+
+def _chunking(max_tokens: int | None, overlap: int | None) -> ChunkOptions | None:
+    """Return how to cut; None, where nothing was said, takes what the index was built with."""
+    if max_tokens is None and overlap is None:
+        return None
+    default = ChunkOptions()
+    return ChunkOptions(
+        default.max_tokens if max_tokens is None else max_tokens,
+        default.overlap_sentences if overlap is None else overlap,
+    )
+
+
+def _reading(values: dict[str, Any]) -> IngestOptions:
+    limit = values["max_file_mb"] * 2**20
+    web = WebOptions(values["allow_private"], frozenset(values["allow_host"]), max_bytes=limit)
+    return IngestOptions(max_bytes=limit, processes=values["processes"] or os.cpu_count() or 1, web=web)
 
 
 def _print(report: IngestReport, index_path: str, documents: int, chunks: int) -> None:

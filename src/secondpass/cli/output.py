@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -133,15 +132,3 @@ def citation_line(citation: Citation) -> Text:
     page = f" p.{citation.page}" if citation.page else ""
     where = f"{citation.doc_id}{page} [{citation.start}:{citation.end}]"
     return shown(f"[{citation.number}] {where}", "dim")
-
-
-def hit_record(hit: Hit) -> dict[str, Any]:
-    """Return a hit as JSON can hold it."""
-    record = asdict(hit)
-    record["stages"] = [asdict(stage) for stage in hit.stages]
-    return record
-
-
-def answer_record(answer: Answer) -> dict[str, Any]:
-    """Return an answer as JSON can hold it."""
-    return asdict(answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from secondpass.cli.options import (
@@ -14,7 +16,7 @@ from secondpass.cli.options import (
     show_passages_option,
     takes_question,
 )
-from secondpass.cli.output import console, hit_record, hits_table, passage_blocks, print_json, seconds_line
+from secondpass.cli.output import console, hits_table, passage_blocks, print_json, seconds_line
 from secondpass.workbench import Workbench
 
 
@@ -35,7 +37,7 @@ def search(question: QuestionOptions) -> int:
     with Workbench(question.index_path) as workbench:
         result = workbench.search(question.query, question.retrieve, question.rerank)
     if question.as_json:
-        hits = [hit_record(hit) for hit in result.hits]
+        hits = [asdict(hit) for hit in result.hits]
         seconds = dict(result.seconds)
         print_json({"query": result.query, "hits": hits, "candidates": len(result.candidates), "seconds": seconds})
     elif result.hits:
