@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from secondpass.errors import InputError, StoreError
 from secondpass.rerank.ordering import order_by_score
 from secondpass.types import Hit
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 MERGED = "2000年国务院决定将三校合并，组建新的西安交通大学。"
 QUESTION = "西安交大由几校合并？"
 
@@ -123,3 +125,21 @@ def test_passages_of_every_form_are_reranked_and_left_as_they_are() -> None:
 def test_reranking_by_nothing_is_refused(top_n: int | None, rerank: str | list[str]) -> None:
     with pytest.raises(InputError):
         rerank_passages("q", ["a"], top_n, rerank)
+
+
+def test_the_questions_of_the_examples_find_and_say_their_answers(tmp_path: Path) -> None:
+    """All but d4, which asks in English about a Chinese page: words do not cross languages."""
+    lines = (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    found, said = set(), set()
+    with Workbench(tmp_path / "index") as workbench:
+        workbench.index(EXAMPLES / "documents")
+        for question in map(json.loads, lines):
+            answer = workbench.ask(question["text"])
+            assert len(answer.hits) == 3
+            if any(text in hit.chunk.text for hit in answer.hits for text in question["answers"]):
+                found.add(question["_id"])
+            if any(text in answer.text for text in question["answers"]):
+                said.add(question["_id"])
+    wanted = {f"d{number}" for number in range(1, 13)} - {"d4"}
+    assert found >= wanted
+    assert said >= wanted

@@ -152,10 +152,9 @@ def test_any_text_gives_an_answer_whose_quotes_stand_in_its_passages(question: s
         assert f"[{citation.number}]" in answer.text
 
 
-DEMO = Path(__file__).parents[3] / "shared/data/docs_demo/xianjiaoda/xianjiaoda_excerpt.md"
+DEMO = Path(__file__).parents[2] / "examples/documents/xianjiaoda/xianjiaoda_excerpt.md"
 
 
-@pytest.mark.skipif(not DEMO.is_file(), reason="needs ../shared/data/docs_demo")
 def test_the_tutorials_own_document_answers() -> None:
     document = DEMO.read_text(encoding="utf-8")
     answer = ExtractiveAnswerer().answer("西安交大由哪几个学校合并的", [hit(document)])
