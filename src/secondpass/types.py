@@ -99,7 +99,8 @@ class Hit:
     """A passage with the score of the latest stage, and how it came here.
 
     ``stages`` lists every stage it passed, the latest last. ``evidence`` is the span of ``chunk.text`` that won, where
-    a stage names one; ``truncated`` says that a stage could not read the whole passage.
+    a stage names one; ``truncated`` says that a stage could not read the whole passage. ``probability`` is there where
+    the latest stage's model was made to give one (`PairScorer.gives_probability`).
     """
 
     chunk: Chunk
@@ -107,6 +108,23 @@ class Hit:
     scale: Scale
     stages: tuple[StageScore, ...] = ()
     evidence: Span | None = None
+    truncated: bool = False
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassageScore:
+    """What a scorer says of one passage: the raw number, and how the passage was read.
+
+    A passage longer than the model reads is read in ``windows`` overlapping pieces; ``span`` is then the piece that won
+    (None where the passage was read at once). ``tokens`` counts the passage in the model's own tokens (0: not known).
+    ``truncated`` says that a part was read by no window.
+    """
+
+    score: float
+    span: Span | None = None
+    tokens: int = 0
+    windows: int = 1
     truncated: bool = False
 
 
@@ -258,6 +276,28 @@ class Reranker(Protocol):
     def name(self) -> str: ...
     def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
         """Return the best ``top_n`` of ``hits`` (all of them for None), best first."""
+        ...
+
+
+class PairScorer(Protocol):
+    """Reads a query and each passage together and gives each passage a number; safe to share between threads.
+
+    A score depends on the query and that passage alone. ``fingerprint`` changes with everything a score depends on:
+    weights, template, lengths, precision. ``gives_probability``: the logistic function of a score is the probability
+    that the model's authors publish (for ``probability`` scales: the score itself); it is theirs, not calibrated to
+    any other data.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def scale(self) -> Scale: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def gives_probability(self) -> bool: ...
+    def score(self, query: str, passages: Sequence[str]) -> list[PassageScore]:
+        """Score ``passages``, in their order; none is empty and none comes twice."""
         ...
 
 

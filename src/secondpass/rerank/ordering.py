@@ -27,15 +27,25 @@ def order_by_score(
     check_top_n(top_n)
     order = sorted(range(len(hits)), key=lambda index: -float(scores[index]))
     return [
-        replace(
+        with_score(
             hits[index],
-            score=float(scores[index]),
-            scale=scale,
-            stages=(*hits[index].stages, StageScore(stage, rank, float(scores[index]), scale)),
-            evidence=evidence[index] if evidence else hits[index].evidence,
+            StageScore(stage, rank, float(scores[index]), scale),
+            evidence[index] if evidence else hits[index].evidence,
         )
         for rank, index in enumerate(order[:top_n], start=1)
     ]
+
+
+def with_score(hit: Hit, stage: StageScore, evidence: Span | None) -> Hit:
+    """Return ``hit`` as it stands after ``stage``; a probability of an earlier stage does not outlive it."""
+    return replace(
+        hit,
+        score=stage.score,
+        scale=stage.scale,
+        stages=(*hit.stages, stage),
+        evidence=evidence,
+        probability=None,
+    )
 
 
 def check_top_n(top_n: int | None) -> None:

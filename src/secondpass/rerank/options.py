@@ -1,0 +1,29 @@
+"""How a reranker is opened: what a person may say beside its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from secondpass.models.engine import EngineOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RerankerOptions:
+    """What holds for every reranker of a run; each takes of it what concerns it.
+
+    ``profile``: which known model a folder holds, where its name does not say it. ``max_tokens``: the longest input,
+    query included (None: the model's own). ``cut_long``: cut passages that are too long instead of reading them in
+    windows, as the reference libraries do. ``instruction``: what the task is, for models that take one. ``url``: the
+    server of a hosted reranker or chat model. ``offline``: fetch nothing. ``cache``: the file of known scores (None:
+    none is kept).
+    """
+
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    profile: str | None = None
+    max_tokens: int | None = None
+    cut_long: bool = False
+    instruction: str | None = None
+    url: str | None = None
+    offline: bool = False
+    cache: Path | None = None

@@ -1,0 +1,89 @@
+import math
+
+import pytest
+from tests.rerank.scorers import CharacterScorer
+
+from secondpass.rerank.pairs import PairReranker
+from secondpass.rerank.score_cache import ScoreCache
+from secondpass.types import Chunk, Hit, Span, StageScore
+
+
+def hits_of(*texts: str) -> list[Hit]:
+    return [
+        Hit(Chunk(str(i), text), 1.0, "bm25", (StageScore("bm25", i + 1, 1.0, "bm25"),)) for i, text in enumerate(texts)
+    ]
+
+
+@pytest.mark.parametrize(("query", "better", "worse"), [("茶的产地", "茶的产地是云南", "天气"), ("tea", "tea", "sun")])
+def test_the_better_score_comes_first_with_rank_scale_and_probability(query, better, worse):
+    best, last = PairReranker(CharacterScorer()).rerank(query, hits_of(worse, better))
+    assert (best.chunk.text, last.chunk.text) == (better, worse)
+    assert best.stages[-1] == StageScore("characters", 1, 4.0, "logit")
+    assert best.stages[0].stage == "bm25"
+    assert (best.score, best.scale) == (4.0, "logit")
+    assert best.probability == pytest.approx(1 / (1 + math.exp(-4)))
+    assert last.probability == pytest.approx(1 / (1 + math.exp(4)))
+
+
+def test_a_probability_is_its_own_and_no_probability_is_invented():
+    probable = PairReranker(CharacterScorer(scale="probability")).rerank("茶", hits_of("茶"))[0]
+    assert probable.probability == probable.score == 1.0
+    silent = PairReranker(CharacterScorer(gives_probability=False)).rerank("茶", hits_of("茶"))[0]
+    assert silent.probability is None
+
+
+def test_equal_passages_are_scored_once_and_empty_ones_never():
+    scorer = CharacterScorer()
+    out = PairReranker(scorer).rerank("茶", hits_of("茶", " ", "茶", "", "水", "茶"))
+    assert scorer.asked == [("茶", "茶"), ("茶", "水")]
+    assert [hit.chunk.id for hit in out] == ["0", "2", "5", "4", "1", "3"]
+
+
+@pytest.mark.parametrize("scale", ["logit", "probability"])
+def test_passages_without_text_come_after_the_worst_score(scale):
+    out = PairReranker(CharacterScorer(scale=scale)).rerank("茶", hits_of("", "水"))
+    assert [hit.chunk.id for hit in out] == ["1", "0"]
+    assert out[0].score >= out[1].score
+
+
+def test_a_question_without_text_keeps_the_order_and_claims_nothing():
+    scorer = CharacterScorer()
+    out = PairReranker(scorer).rerank(" \n", hits_of("水", "茶"), 1)
+    assert [(hit.chunk.id, hit.score, hit.scale, hit.probability) for hit in out] == [("0", 0.0, "rank_only", None)]
+    assert not scorer.asked
+
+
+def test_halves_of_surrogates_reach_the_scorer_as_replacement_characters_of_the_same_length():
+    scorer = CharacterScorer()
+    PairReranker(scorer).rerank("茶\ud83d", hits_of("\ud83d\ude00茶", "😀茶"))
+    assert scorer.asked == [("茶\ufffd", "\ufffd\ufffd茶"), ("茶\ufffd", "😀茶")]
+
+
+def test_the_window_that_won_is_the_evidence_and_truncation_is_said():
+    out = PairReranker(CharacterScorer(window=2)).rerank("茶叶", hits_of("茶叶来自中国", "茶"))
+    assert [(hit.evidence, hit.truncated) for hit in out] == [(Span(0, 2), True), (None, False)]
+
+
+def test_known_scores_are_not_computed_again_and_are_the_same(tmp_path):
+    cold, warm = CharacterScorer(window=2), CharacterScorer(window=2)
+    path = tmp_path / "deep" / "scores.sqlite"
+    hits = hits_of("茶叶来自中国", "水", "tea")
+    first = PairReranker(cold, ScoreCache(path)).rerank("茶叶", hits)
+    cache = ScoreCache(path)
+    assert PairReranker(warm, cache).rerank("茶叶", hits) == first
+    assert len(cold.asked) == 3
+    assert not warm.asked
+    assert (cache.counts.asked, cache.counts.found) == (3, 3)
+
+
+def test_another_model_another_query_and_another_passage_are_not_the_same_score(tmp_path):
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    PairReranker(CharacterScorer(), cache).rerank("茶", hits_of("水"))
+    for scorer, query, text in [
+        (CharacterScorer(fingerprint="characters-2"), "茶", "水"),
+        (CharacterScorer(), "茶水", "水"),
+        (CharacterScorer(), "茶", "水水"),
+        (CharacterScorer(), "茶水", ""),
+    ]:
+        PairReranker(scorer, cache).rerank(query, hits_of(text))
+        assert len(scorer.asked) == bool(text)
