@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secondpass.errors import InputError
-from secondpass.registry import find, known
+from secondpass.rerank.budget import BudgetReport, BudgetReranker
 from secondpass.rerank.cascade import CascadeReranker, Stage
+from secondpass.rerank.lexical import LexicalReranker
+from secondpass.rerank.names import check_name, open_reranker
+from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.pairs import PairReranker
+from secondpass.rerank.threshold import ThresholdReranker
 from secondpass.types import Reranker
 
 RETRIEVERS = ("bm25", "dense", "hybrid")
@@ -71,8 +76,7 @@ class RerankSpec:
         RerankSpec(name='lexical', top_n=20)
         """
         name, top_n = _parse(text, "reranker", "lexical@3")
-        if name not in known("rerankers"):
-            find("rerankers", name)  # raises, with the known names
+        check_name(name)
         return cls(name, top_n if top_n or text.strip().endswith("@all") else DEFAULT_TOP_N)
 
     def __str__(self) -> str:
@@ -112,14 +116,46 @@ def parse_weights(text: str) -> tuple[float, float]:
     return weights.get("bm25", 1.0), weights.get("dense", 1.0)
 
 
-def make_reranker(stages: Sequence[str | RerankSpec | Reranker]) -> Reranker | None:
-    """Return one reranker for ``stages``: None for none, else a cascade."""
-    return CascadeReranker([_stage(stage) for stage in stages]) if stages else None
+def make_reranker(
+    stages: Sequence[str | RerankSpec | Reranker], options: RerankerOptions | None = None
+) -> Reranker | None:
+    """Return one reranker for ``stages``: None for none, else a cascade, opened and bounded as ``options`` say.
+
+    Raises:
+        InputError: a stage cannot be opened, or the last one cannot keep a budget.
+    """
+    if not stages:
+        return None
+    options = options or RerankerOptions()
+    opened = [_stage(stage, options) for stage in stages]
+    reranker: Reranker = CascadeReranker(opened)
+    if options.budget_seconds is not None:
+        reranker = _within_budget(opened, options.budget_seconds, options)
+    return ThresholdReranker(reranker, options.min_score) if options.min_score else reranker
 
 
-def _stage(stage: str | RerankSpec | Reranker) -> Stage:
+def _stage(stage: str | RerankSpec | Reranker, options: RerankerOptions) -> Stage:
     if isinstance(stage, str):
         stage = RerankSpec.parse(stage)
     if isinstance(stage, RerankSpec):
-        return Stage(find("rerankers", stage.name)(), stage.top_n)
+        return Stage(open_reranker(stage.name, options), stage.top_n)
     return Stage(stage)
+
+
+def _within_budget(stages: Sequence[Stage], seconds: float, options: RerankerOptions) -> Reranker:
+    """Return the last stage within a time, after the stages before it, or after lexical."""
+    *before, last = stages
+    if not isinstance(last.reranker, PairReranker):
+        raise InputError(
+            f"A budget needs a last stage that reads one passage after the other, such as BAAI/bge-reranker-v2-m3; "
+            f"{last.reranker.name} does not."
+        )
+
+    def report(done: BudgetReport) -> None:
+        options.on_note(
+            f"{last.reranker.name} read {done.read} of {done.candidates} passages "
+            f"in {done.seconds * 1000:.0f} of {seconds * 1000:g} ms"
+        )
+
+    cheap = CascadeReranker(before) if before else LexicalReranker()
+    return CascadeReranker([Stage(BudgetReranker(cheap, last.reranker, seconds, report), last.top_n)])

@@ -24,7 +24,9 @@ LLMS: dict[str, str] = {
     "openai": "secondpass.llm.openai:OpenAIChat",
     "replay": "secondpass.llm.replay:ReplayLLM",
 }
-_TABLES = {"rerankers": RERANKERS, "embedders": EMBEDDERS, "llms": LLMS}
+SCORERS: dict[str, str] = {}
+"""What opens a model of a family (`secondpass.models.profiles.Family`) as a scorer."""
+_TABLES = {"rerankers": RERANKERS, "scorers": SCORERS, "embedders": EMBEDDERS, "llms": LLMS}
 
 
 def known(kind: str) -> dict[str, str]:

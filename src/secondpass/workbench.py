@@ -18,6 +18,7 @@ from secondpass.ingest import IngestOptions, IngestReport, Progress, identity_of
 from secondpass.llm.names import open_llm
 from secondpass.load.sources import find_sources
 from secondpass.pipeline import Comparison, Pipeline, SearchResult
+from secondpass.rerank.options import RerankerOptions
 from secondpass.retrieve.hybrid import HybridRetriever
 from secondpass.retrieve.stored import BM25Retriever, DenseRetriever
 from secondpass.types import LLM, Answer, Answerer, Chunk, Embedder, Hit, Reranker, Retriever, StageScore
@@ -32,11 +33,17 @@ class Workbench:
     """An index at ``path``, opened when it is first needed and held until `close`; use it in a ``with``.
 
     ``embedder`` makes vectors beside the terms; an index remembers its embedder, so that only ``index`` needs one, and
-    a later call opens it again by name.
+    a later call opens it again by name. ``rerankers`` says how rerankers that are named in calls are opened.
     """
 
-    def __init__(self, path: str | Path = DEFAULT_INDEX, embedder: Embedder | str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path = DEFAULT_INDEX,
+        embedder: Embedder | str | None = None,
+        rerankers: RerankerOptions | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._rerankers = rerankers or RerankerOptions()
         self._embedder = open_embedder(embedder) if isinstance(embedder, str) else embedder
         self._index: Index | None = None
 
@@ -173,7 +180,7 @@ class Workbench:
         if not query.strip():
             raise InputError("The question is empty; ask something.")
         retriever, top_k = self.retriever(retrieve)
-        return Pipeline(retriever, top_k, make_reranker(rerank), answerer)
+        return Pipeline(retriever, top_k, make_reranker(rerank, self._rerankers), answerer)
 
 
 def make_answerer(llm: LLM | str | None) -> Answerer:
@@ -188,16 +195,18 @@ def rerank_passages(
     passages: Sequence[str | Chunk | Hit],
     top_n: int | None = None,
     rerank: Rerank | Sequence[Rerank] = DEFAULT_RERANKER + "@all",
+    options: RerankerOptions | None = None,
 ) -> list[Hit]:
     """Return the best ``top_n`` of ``passages`` for ``query``, best first, without any index.
 
     A hit's place in ``passages`` is the rank of its first stage, counted from 1; given hits keep the stages they have.
+    ``options`` says how named rerankers are opened; one that was opened before is used again.
 
     Raises:
         InputError: ``top_n`` is below 1, or there is no such reranker.
     """
     stages = rerank if isinstance(rerank, Sequence) and not isinstance(rerank, str) else [rerank]
-    reranker = make_reranker(stages)
+    reranker = make_reranker(stages, options)
     if reranker is None:
         raise InputError("There is no reranker; name one, such as lexical.")
     return reranker.rerank(query, [_as_hit(passage, rank) for rank, passage in enumerate(passages, 1)], top_n)

@@ -46,7 +46,7 @@ def ask(question: QuestionOptions) -> int:
     Without --llm the answer is cut from the passages, word for word. The exit code is 1 where the documents do not
     answer.
     """
-    with Workbench(question.index_path) as workbench:
+    with Workbench(question.index_path, rerankers=question.rerankers) as workbench:
         pieces = workbench.stream(question.query, question.retrieve, question.rerank, question.llm)
         answer = _follow(pieces, show=question.llm is not None and not question.as_json)
     if question.as_json:

@@ -48,7 +48,7 @@ def compare(question: QuestionOptions) -> int:
     Shows both answers, both contexts (whole with --show-passages), the tokens of each prompt, and the seconds of each
     step.
     """
-    with Workbench(question.index_path) as workbench:
+    with Workbench(question.index_path, rerankers=question.rerankers) as workbench:
         result = workbench.compare(question.query, question.retrieve, question.rerank, question.llm)
     if question.as_json:
         print_json(_record(result))

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
+from secondpass.cli.reranking import reranking_from, reranking_options
 from secondpass.config import RerankSpec, RetrieveSpec, parse_weights
 from secondpass.llm.names import open_llm
+from secondpass.rerank.options import RerankerOptions
 from secondpass.types import LLM
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -57,16 +59,22 @@ def retrieve_options(command: Command) -> Command:
 
 
 def rerank_option(default: str) -> Callable[[Command], Command]:
-    """Add ``--rerank``; ``default`` is what stands for it when it is not given."""
-    return click.option(
+    """Add ``--rerank`` and what says how rerankers are opened; ``default`` stands for it when it is not given."""
+    option = click.option(
         "--rerank",
         "rerank_specs",
         multiple=True,
         default=[default],
         show_default=True,
         metavar="NAME@N",
-        help="Second stage and how many passages it keeps (@all: every one); repeat for a cascade.",
+        help="Second stage and how many passages it keeps (@all: every one); repeat for a cascade. `secondpass models` "
+        "lists the names.",
     )
+
+    def add(command: Command) -> Command:
+        return option(reranking_options(command))
+
+    return add
 
 
 def no_rerank_option(command: Command) -> Command:
@@ -97,6 +105,7 @@ class QuestionOptions:
     index_path: str
     retrieve: RetrieveSpec | None
     rerank: list[RerankSpec]
+    rerankers: RerankerOptions
     llm: LLM | None
     show_passages: bool
     as_json: bool
@@ -114,6 +123,7 @@ def takes_question(run: Callable[[QuestionOptions], int]) -> Callable[..., int]:
                 index_path=values["index_path"],
                 retrieve=_retrieve_spec(values["retrieve"], values["weights"]),
                 rerank=[] if values.get("no_rerank") else rerank_list(values["rerank_specs"]),
+                rerankers=reranking_from(values),
                 llm=open_llm(llm, values.get("llm_url")) if llm else None,
                 show_passages=values.get("show_passages", False),
                 as_json=values["as_json"],

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from secondpass.cli.options import rerank_list, rerank_option
 from secondpass.cli.pace import counted
 from secondpass.cli.plain import plain
+from secondpass.cli.reranking import reranking_from
 from secondpass.config import make_reranker
 from secondpass.data.lines import STREAM, count_lines, write_whole
 from secondpass.data.passages import BadLine, read_jobs, read_passages, rerank_job
@@ -42,6 +44,7 @@ def rerank(
     corpus_path: str | None,
     queries_path: str | None,
     rerank_specs: tuple[str, ...],
+    **reranking: Any,
 ) -> int:
     """Rerank passages: a QUERY with lines of {"id", "text"}, or lines of whole jobs.
 
@@ -51,7 +54,7 @@ def rerank(
     A line that cannot be used is named by its number and left out (exit code 1); --strict stops at the first.
     With --run, --corpus and --queries a TREC run is read, and a TREC run is written.
     """
-    reranker = make_reranker(rerank_list(rerank_specs))
+    reranker = make_reranker(rerank_list(rerank_specs), reranking_from(reranking))
     assert reranker is not None
     problems: list[str] = []
     if run_path:

@@ -34,7 +34,7 @@ def search(question: QuestionOptions) -> int:
 
     The exit code is 1 where nothing was found.
     """
-    with Workbench(question.index_path) as workbench:
+    with Workbench(question.index_path, rerankers=question.rerankers) as workbench:
         result = workbench.search(question.query, question.retrieve, question.rerank)
     if question.as_json:
         hits = [asdict(hit) for hit in result.hits]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from secondpass.models.engine import EngineOptions
+from secondpass.rerank.threshold import MinScore
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,9 @@ class RerankerOptions:
     query included (None: the model's own). ``cut_long``: cut passages that are too long instead of reading them in
     windows, as the reference libraries do. ``instruction``: what the task is, for models that take one. ``url``: the
     server of a hosted reranker or chat model. ``offline``: fetch nothing. ``cache``: the file of known scores (None:
-    none is kept).
+    none is kept). ``min_score``: what scores below it is dropped, after the last stage. ``budget_seconds``: the time
+    that all stages may take together. ``on_note`` is told, in sentences, what engine computes, how many scores were
+    known, how far a budget reached, what was repaired; without it that goes to the log.
     """
 
     engine: EngineOptions = field(default_factory=EngineOptions)
@@ -27,3 +34,6 @@ class RerankerOptions:
     url: str | None = None
     offline: bool = False
     cache: Path | None = None
+    min_score: MinScore | None = None
+    budget_seconds: float | None = None
+    on_note: Callable[[str], None] = _log.info

@@ -1,0 +1,101 @@
+"""A reranker's name to a reranker: ``lexical``, a folder, ``BAAI/bge-reranker-v2-m3``, ``cohere:rerank-v3.5`` ...
+
+===============================  ==========================================================================
+``lexical``, ``mmr``, ...        a part of the registry, plug-ins included
+``fuse:A+B``                     several rerankers over the same passages, their ranks fused
+``listwise:openai/qwen-max``     a chat model that ranks (also ``pointwise``, ``pairwise``, ``setwise``)
+``cohere:MODEL``, ``http://...`` a hosted reranker
+a folder, ``OWNER/NAME``         a model: local folder, caches of both hubs, then the network
+``ms:OWNER/NAME``                the same from ModelScope
+===============================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from secondpass.errors import InputError
+from secondpass.registry import find, known
+from secondpass.rerank.options import RerankerOptions
+from secondpass.types import Reranker
+
+RANKING_KINDS = ("pointwise", "pairwise", "setwise", "listwise")
+_HOSTED = (
+    "cohere", "jina", "voyage", "dashscope", "siliconflow", "tei", "vllm", "xinference", "nvidia", "http", "https",
+)  # fmt: skip
+_FUSION = "fuse"
+_PREFIXES = (*RANKING_KINDS, *_HOSTED, _FUSION, "ms")
+_BUILTIN = "builtin"
+_OPEN_MODELS = 8
+"""How many opened rerankers stay in memory."""
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that means nothing, before anything is opened; a model may still not be there.
+
+    Raises:
+        InputError: the name is none of the forms; the message names the nearest known one.
+    """
+    prefix, colon, rest = name.partition(":")
+    if name in known("rerankers") or (colon and prefix in _PREFIXES and rest) or _is_model(name):
+        return
+    near = difflib.get_close_matches(name, known("rerankers"), n=1) or difflib.get_close_matches(prefix, _PREFIXES, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    forms = "a model's folder or OWNER/NAME, ms:OWNER/NAME, listwise:PROVIDER/MODEL, cohere:MODEL, http://HOST:PORT"
+    raise InputError(
+        f"There is no reranker named {name!r}; known are: {', '.join(sorted(known('rerankers')))}, {forms}.{hint}"
+    )
+
+
+def _is_model(name: str) -> bool:
+    return Path(name).expanduser().is_dir() or ("/" in name and ":" not in name and " " not in name)
+
+
+def open_reranker(name: str, options: RerankerOptions) -> Reranker:
+    """Open the reranker ``name``; one that was opened before with the same options is shared.
+
+    ``options.min_score`` and ``options.budget_seconds`` are for whoever puts stages together.
+
+    Raises:
+        InputError: there is no such reranker, or it cannot be opened with these options.
+        MissingExtraError: a part is not installed.
+        RemoteError: a server or hub does not answer.
+    """
+    check_name(name)
+    return _open(name, replace(options, min_score=None, budget_seconds=None))
+
+
+def release_rerankers() -> None:
+    """Forget opened rerankers, so that the memory of those nobody holds is free."""
+    _open.cache_clear()
+
+
+@lru_cache(maxsize=_OPEN_MODELS)
+def _open(name: str, options: RerankerOptions) -> Reranker:
+    prefix, _, rest = name.partition(":")
+    if name in known("rerankers"):
+        reranker: Reranker = find("rerankers", name)()
+    elif prefix == _FUSION:
+        reranker = _function("secondpass.rerank.fusion_names:open_fusion")(
+            rest, lambda part: open_reranker(part, options)
+        )
+    elif prefix in RANKING_KINDS:
+        reranker = _function("secondpass.rerank.ranking_names:open_ranker")(prefix, rest, options)
+    elif prefix in _HOSTED:
+        reranker = _function("secondpass.rerank.hosted_names:open_hosted")(name, options.url)
+    else:
+        reranker = _function("secondpass.rerank.model_names:open_model")(name, options)
+    return reranker
+
+
+def _function(place: str) -> Callable[..., Any]:
+    """Import what opens a kind of reranker: only the kind that is asked for is imported."""
+    module, _, attribute = place.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return found
