@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secondpass.errors import InputError
-from secondpass.rerank.budget import BudgetReport, BudgetReranker
+from secondpass.rerank.budget import BudgetReranker
 from secondpass.rerank.cascade import CascadeReranker, Stage
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.names import check_name, open_reranker
@@ -130,7 +130,7 @@ def make_reranker(
     opened = [_stage(stage, options) for stage in stages]
     reranker: Reranker = CascadeReranker(opened)
     if options.budget_seconds is not None:
-        reranker = _within_budget(opened, options.budget_seconds, options)
+        reranker = _within_budget(opened, options.budget_seconds)
     return ThresholdReranker(reranker, options.min_score) if options.min_score else reranker
 
 
@@ -142,7 +142,7 @@ def _stage(stage: str | RerankSpec | Reranker, options: RerankerOptions) -> Stag
     return Stage(stage)
 
 
-def _within_budget(stages: Sequence[Stage], seconds: float, options: RerankerOptions) -> Reranker:
+def _within_budget(stages: Sequence[Stage], seconds: float) -> Reranker:
     """Return the last stage within a time, after the stages before it, or after lexical."""
     *before, last = stages
     if not isinstance(last.reranker, PairReranker):
@@ -151,11 +151,5 @@ def _within_budget(stages: Sequence[Stage], seconds: float, options: RerankerOpt
             f"{last.reranker.name} does not."
         )
 
-    def report(done: BudgetReport) -> None:
-        options.on_note(
-            f"{last.reranker.name} read {done.read} of {done.candidates} passages "
-            f"in {done.seconds * 1000:.0f} of {seconds * 1000:g} ms"
-        )
-
     cheap = CascadeReranker(before) if before else LexicalReranker()
-    return CascadeReranker([Stage(BudgetReranker(cheap, last.reranker, seconds, report), last.top_n)])
+    return CascadeReranker([Stage(BudgetReranker(cheap, last.reranker, seconds), last.top_n)])

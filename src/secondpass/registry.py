@@ -14,7 +14,11 @@ from typing import Any
 from secondpass.errors import InputError
 
 RERANKERS: dict[str, str] = {
+    "dedupe": "secondpass.rerank.duplicates:NearDuplicateReranker",
+    "edges": "secondpass.rerank.reading_order:ReadingOrderReranker",
     "lexical": "secondpass.rerank.lexical:LexicalReranker",
+    "merge": "secondpass.rerank.neighbours:NeighbourReranker",
+    "mmr": "secondpass.rerank.diversity:MMRReranker",
 }
 EMBEDDERS: dict[str, str] = {
     "openai": "secondpass.embed.openai:OpenAIEmbedder",

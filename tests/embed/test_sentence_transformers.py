@@ -102,9 +102,7 @@ def test_a_folder_that_is_not_there_is_named(name: str) -> None:
 
 
 def test_a_model_that_cannot_be_fetched_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import huggingface_hub.constants  # noqa: PLC0415
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(InputError, match="secondpass-tests/nothing is not on this machine and cannot be fetched"):
         SentenceTransformersEmbedder("secondpass-tests/nothing")

@@ -22,6 +22,7 @@ COMMANDS = {
     "ask": ("secondpass.cli.ask:ask", "Answer a question from the documents, with citations."),
     "compare": ("secondpass.cli.compare:compare", "Ask with and without reranking, from the same candidates."),
     "rerank": ("secondpass.cli.rerank:rerank", "Rerank passages from anywhere: JSON lines or TREC runs."),
+    "models": ("secondpass.cli.models:models", "List the known rerankers, fetch one, say where it lies."),
     "doctor": ("secondpass.cli.doctor:doctor", "Say what is installed, what is missing, and what mends it."),
 }
 

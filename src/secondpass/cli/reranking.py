@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.threshold import MinScore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+NOTED = ("secondpass.rerank", "secondpass.models")
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)")
 
 _OPTIONS = (
@@ -33,7 +35,8 @@ _OPTIONS = (
     click.option("--instruction", metavar="TEXT", help="What the task is, for models that take an instruction."),
     click.option("--profile", metavar="MODEL", help="Which known model a folder holds, if its name does not say it."),
     click.option("--rerank-url", metavar="URL", help="Server of a hosted reranker, or of a chat model that ranks."),
-    click.option("--offline", is_flag=True, envvar="SECONDPASS_OFFLINE", help="Fetch nothing. [env: SECONDPASS_OFFLINE]"),
+    click.option("--offline", is_flag=True, envvar="SECONDPASS_OFFLINE",
+                 help="Fetch nothing. [env: SECONDPASS_OFFLINE]"),
     click.option("--score-cache", metavar="FILE", help="Keep scores in this file and do not compute them again."),
 )  # fmt: skip
 
@@ -46,7 +49,8 @@ def reranking_options(command: Command) -> Command:
 
 
 def reranking_from(values: dict[str, Any]) -> RerankerOptions:
-    """Take the options' values out of ``values``."""
+    """Take the options' values out of ``values``, and let notes be seen."""
+    show_notes()
     engine = EngineOptions(values.pop("engine"), values.pop("precision"), values.pop("threads"), values.pop("device"))
     min_score, budget, cache = values.pop("min_score"), values.pop("budget"), values.pop("score_cache")
     return RerankerOptions(
@@ -60,13 +64,24 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
         cache=Path(cache) if cache else None,
         min_score=MinScore.parse(min_score) if min_score else None,
         budget_seconds=parse_duration(budget) if budget else None,
-        on_note=say_note,
     )
 
 
-def say_note(note: str) -> None:
-    """Print a note beside the results."""
-    click.echo(plain(f"note: {note}"), err=True)
+class NoteHandler(logging.Handler):
+    """Say on standard error what the rooms of reranking have to say: the engine, what was cut, repaired or known."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one note."""
+        click.echo(plain(f"note: {record.getMessage()}"), err=True)
+
+
+def show_notes() -> None:
+    """Let notes of this command be seen."""
+    for name in NOTED:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.handlers = [NoteHandler()]
 
 
 def parse_duration(text: str) -> float:

@@ -1,4 +1,4 @@
-"""``openai:MODEL``, a folder or a Hugging Face name to an embedder."""
+"""``openai:MODEL``, a folder or a name at a hub to an embedder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def open_embedder(spec: str, url: str | None = None) -> Embedder:
 
     ``PROVIDER:MODEL`` asks an OpenAI-compatible server: the provider's, the one at ``url``, or the one behind an ``@``
     (``openai:bge-m3@http://localhost:8000/v1``). The address behind an ``@`` gets no key, unless it is a provider's own
-    or OPENAI_BASE_URL. Anything else is a folder, or a name at Hugging Face.
+    or OPENAI_BASE_URL. Anything else is a folder, a name at Hugging Face, or ms:OWNER/NAME at ModelScope.
 
     Raises:
         InputError: the name cannot be read, or there is no such model.
@@ -28,14 +28,10 @@ def open_embedder(spec: str, url: str | None = None) -> Embedder:
     """
     if not spec.strip():
         raise InputError(
-            "An embedder is named openai:MODEL, ollama:MODEL, by a folder, or by its name at Hugging Face; "
-            "the name is empty."
+            "An embedder is named openai:MODEL, ollama:MODEL, by a folder, or by its name at Hugging Face or "
+            "(ms:OWNER/NAME) ModelScope; the name is empty."
         )
     prefix, colon, rest = spec.partition(":")
-    if prefix == "ms" and colon:
-        raise InputError(
-            f"Models from ModelScope cannot be opened by name yet ({spec!r}); download the model and give its folder."
-        )
     if colon and prefix in PROVIDERS and rest:
         return _open_remote(prefix, rest, url)
     if colon and prefix in known("embedders") and rest:

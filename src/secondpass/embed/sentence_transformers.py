@@ -6,21 +6,19 @@ Only safetensors weights are read and no code that comes with a model is run.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from secondpass.embed.checkpoint import WEIGHTS, check_folder, fingerprint
 from secondpass.embed.profiles import profile_of
 from secondpass.embed.vectors import unit_rows
 from secondpass.errors import InputError, MissingExtraError
+from secondpass.models.checkpoint import check_is_embedder, read_checkpoint
+from secondpass.models.source import resolve
 from secondpass.types import FloatArray
 
 try:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
@@ -30,13 +28,10 @@ else:
     _missing = None
 
 _log = logging.getLogger(__name__)
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_FILES = [WEIGHTS, "*.json", "*.txt", "*.model"]
-_OTHER_ENGINES = ["onnx/*", "openvino/*"]
 
 
 class SentenceTransformersEmbedder:
-    """Encode texts with a bi-encoder from a local folder or from Hugging Face.
+    """Encode texts with a bi-encoder from a local folder, Hugging Face, or ModelScope (``ms:OWNER/NAME``).
 
     What a model wants before its texts comes from `secondpass.embed.profiles`, else from the model's own prompts.
     ``truncated_count`` counts the texts that were longer than the model reads; what is beyond is not in the vector.
@@ -51,10 +46,11 @@ class SentenceTransformersEmbedder:
     ) -> None:
         if _missing is not None:
             raise MissingExtraError("An embedder that runs on this machine", "torch") from _missing
-        folder = _local_folder(str(name_or_folder))
-        check_folder(folder)
-        self._name = str(folder) if Path(name_or_folder).is_dir() else str(name_or_folder)
-        self._revision = folder.name if _COMMIT.fullmatch(folder.name) else fingerprint(folder)
+        source = resolve(str(name_or_folder))
+        folder = source.folder
+        check_is_embedder(read_checkpoint(folder))
+        self._name = source.name if source.origin == "folder" else str(name_or_folder)
+        self._revision = source.revision
         self._profile = profile_of(self._name)
         self._batch_size = batch_size
         disable_progress_bar()  # loading takes a moment; the progress that matters is the index's
@@ -74,12 +70,12 @@ class SentenceTransformersEmbedder:
 
     @property
     def name(self) -> str:
-        """The folder, or the name at Hugging Face; `open_embedder` reads it."""
+        """The folder, or the name at its hub; `open_embedder` reads it."""
         return self._name
 
     @property
     def revision(self) -> str:
-        """The commit of a model from Hugging Face, else a fingerprint of the folder's weights."""
+        """The commit of a model from Hugging Face, else a fingerprint of its files."""
         return self._revision
 
     @property
@@ -120,22 +116,3 @@ class SentenceTransformersEmbedder:
         if truncated:
             self.truncated_count += truncated
             _log.warning("%s reads %d tokens; %d longer texts were cut.", self._name, self.max_tokens, truncated)
-
-
-def _local_folder(name: str) -> Path:
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise InputError(
-            f"There is no model folder at {name!r}, and a model at Hugging Face is named OWNER/NAME, "
-            "such as BAAI/bge-m3."
-        )
-    try:
-        return Path(snapshot_download(name, allow_patterns=_FILES, ignore_patterns=_OTHER_ENGINES))
-    except (OSError, HFValidationError) as error:
-        first_line = str(error).strip().split("\n", 1)[0]
-        raise InputError(
-            f"The model {name} is not on this machine and cannot be fetched from Hugging Face ({first_line}); "
-            "give the path of a folder that holds it."
-        ) from error

@@ -6,6 +6,7 @@ learned from the machine's own speed, before the first question and with every p
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from secondpass.rerank.pairs import PairReranker
 from secondpass.text.language import estimate_tokens
 from secondpass.types import Hit, PassageScore, Reranker
 
+_log = logging.getLogger(__name__)
 _SLICE = 0.3
 """Part of the remaining time that one call of the model may take: what is learned from it corrects the next."""
 _RESERVE_SECONDS = 0.002
@@ -116,9 +118,11 @@ class BudgetReranker:
         rest = [hit for hit in order if hit.chunk.text not in scores]
         read.sort(key=lambda hit: -scores[hit.chunk.text].score)
         placed = [self.strong.scored(hit, rank, scores[hit.chunk.text]) for rank, hit in enumerate(read, start=1)]
+        candidates = len({hit.chunk.text for hit in order if hit.chunk.text.strip()})
+        report = BudgetReport(len(scores), candidates, time.perf_counter() - start)
+        _log.info("%s read %d of %d passages in %.0f ms", self.name, report.read, candidates, report.seconds * 1000)
         if self._on_report:
-            candidates = len({hit.chunk.text for hit in order if hit.chunk.text.strip()})
-            self._on_report(BudgetReport(len(scores), candidates, time.perf_counter() - start))
+            self._on_report(report)
         return (placed + rest)[:top_n]
 
     def _score_in_time(self, query: str, order: Sequence[Hit], deadline: float) -> dict[str, PassageScore]:

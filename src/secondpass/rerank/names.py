@@ -22,16 +22,13 @@ from typing import Any
 
 from secondpass.errors import InputError
 from secondpass.registry import find, known
+from secondpass.rerank.hosted_formats import DIALECTS
 from secondpass.rerank.options import RerankerOptions
 from secondpass.types import Reranker
 
 RANKING_KINDS = ("pointwise", "pairwise", "setwise", "listwise")
-_HOSTED = (
-    "cohere", "jina", "voyage", "dashscope", "siliconflow", "tei", "vllm", "xinference", "nvidia", "http", "https",
-)  # fmt: skip
 _FUSION = "fuse"
-_PREFIXES = (*RANKING_KINDS, *_HOSTED, _FUSION, "ms")
-_BUILTIN = "builtin"
+_PREFIXES = (*RANKING_KINDS, *DIALECTS, "http", "https", _FUSION, "ms")
 _OPEN_MODELS = 8
 """How many opened rerankers stay in memory."""
 
@@ -43,7 +40,7 @@ def check_name(name: str) -> None:
         InputError: the name is none of the forms; the message names the nearest known one.
     """
     prefix, colon, rest = name.partition(":")
-    if name in known("rerankers") or (colon and prefix in _PREFIXES and rest) or _is_model(name):
+    if name in known("rerankers") or (colon and _base(prefix) in _PREFIXES and rest) or _is_model(name):
         return
     near = difflib.get_close_matches(name, known("rerankers"), n=1) or difflib.get_close_matches(prefix, _PREFIXES, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -51,6 +48,12 @@ def check_name(name: str) -> None:
     raise InputError(
         f"There is no reranker named {name!r}; known are: {', '.join(sorted(known('rerankers')))}, {forms}.{hint}"
     )
+
+
+def _base(prefix: str) -> str:
+    """Return the kind of a ranker without its variant: ``listwise`` of ``listwise-single``."""
+    base = prefix.partition("-")[0]
+    return base if base in RANKING_KINDS else prefix
 
 
 def _is_model(name: str) -> bool:
@@ -68,7 +71,10 @@ def open_reranker(name: str, options: RerankerOptions) -> Reranker:
         RemoteError: a server or hub does not answer.
     """
     check_name(name)
-    return _open(name, replace(options, min_score=None, budget_seconds=None))
+    if name in known("rerankers"):
+        steps: Reranker = find("rerankers", name)(**({"read": options.read_text} if name == "merge" else {}))
+        return steps
+    return _open(name, replace(options, min_score=None, budget_seconds=None, read_text=None))
 
 
 def release_rerankers() -> None:
@@ -79,16 +85,14 @@ def release_rerankers() -> None:
 @lru_cache(maxsize=_OPEN_MODELS)
 def _open(name: str, options: RerankerOptions) -> Reranker:
     prefix, _, rest = name.partition(":")
-    if name in known("rerankers"):
-        reranker: Reranker = find("rerankers", name)()
-    elif prefix == _FUSION:
-        reranker = _function("secondpass.rerank.fusion_names:open_fusion")(
+    if prefix == _FUSION:
+        reranker: Reranker = _function("secondpass.rerank.fusion_names:open_fusion")(
             rest, lambda part: open_reranker(part, options)
         )
-    elif prefix in RANKING_KINDS:
-        reranker = _function("secondpass.rerank.ranking_names:open_ranker")(prefix, rest, options)
-    elif prefix in _HOSTED:
-        reranker = _function("secondpass.rerank.hosted_names:open_hosted")(name, options.url)
+    elif _base(prefix) in RANKING_KINDS:
+        reranker = _function("secondpass.rerank.ranking_names:open_with")(name, options)
+    elif prefix in (*DIALECTS, "http", "https"):
+        reranker = _function("secondpass.rerank.hosted_names:open_with")(name, options)
     else:
         reranker = _function("secondpass.rerank.model_names:open_model")(name, options)
     return reranker

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from secondpass.models.engine import EngineOptions
+from secondpass.rerank.neighbours import ReadText
 from secondpass.rerank.threshold import MinScore
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +19,8 @@ class RerankerOptions:
     windows, as the reference libraries do. ``instruction``: what the task is, for models that take one. ``url``: the
     server of a hosted reranker or chat model. ``offline``: fetch nothing. ``cache``: the file of known scores (None:
     none is kept). ``min_score``: what scores below it is dropped, after the last stage. ``budget_seconds``: the time
-    that all stages may take together. ``on_note`` is told, in sentences, what engine computes, how many scores were
-    known, how far a budget reached, what was repaired; without it that goes to the log.
+    that all stages may take together. ``read_text``: where the text between two chunks
+    of a document is known, for joining neighbours.
     """
 
     engine: EngineOptions = field(default_factory=EngineOptions)
@@ -36,4 +33,4 @@ class RerankerOptions:
     cache: Path | None = None
     min_score: MinScore | None = None
     budget_seconds: float | None = None
-    on_note: Callable[[str], None] = _log.info
+    read_text: ReadText | None = None

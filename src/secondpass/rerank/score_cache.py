@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -104,6 +105,12 @@ class ScoreCache:
 
     def _broken(self, error: Exception) -> StoreError:
         return StoreError(f"The score cache at {self.path} cannot be used ({error}); remove it, or name another file.")
+
+
+@lru_cache(maxsize=8)
+def open_cache(path: Path | None) -> ScoreCache | None:
+    """Open the cache at ``path``, once for all rerankers of the process; None for None."""
+    return ScoreCache(path) if path else None
 
 
 def _key(fingerprint: str, query: str, passage: str) -> bytes:
