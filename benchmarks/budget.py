@@ -24,7 +24,7 @@ from ir_measures import nDCG
 
 from random_models import SHAPES, make_job, make_model
 from secondpass.embed.sentence_transformers import SentenceTransformersEmbedder
-from secondpass.models.cross_encoder import open_cross_encoder
+from secondpass.models.cross_encoder import ReadingOptions, open_cross_encoder
 from secondpass.models.engine import EngineOptions
 from secondpass.rerank.budget import BudgetReport, BudgetReranker
 from secondpass.rerank.lexical import LexicalReranker
@@ -119,7 +119,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or make_model(SHAPES[options.shape], Path(temporary))
-        keep_time(open_cross_encoder(folder, None, engine, max_tokens=512), folder, options.count, options.rounds)
+        scorer = open_cross_encoder(folder, None, engine, ReadingOptions(max_tokens=512))
+        keep_time(scorer, folder, options.count, options.rounds)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def _bert_tokenizer(shape: Shape) -> Tokenizer:
 
 def _xlm_roberta_tokenizer(shape: Shape) -> Tokenizer:
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.NFKC(), pre_tokenizers.Metaspace()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()  # transformers 5 drops other normalizers than Precompiled
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     size = min(shape.vocabulary, 20_000)
     trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=special, unk_token="<unk>", show_progress=False)

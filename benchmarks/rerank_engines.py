@@ -31,14 +31,13 @@ PEERS = {
 
 def ours(name: str, folder: Path, threads: int) -> Scorer:
     """Open ``secondpass``, ``secondpass-ENGINE`` or ``secondpass-ENGINE-PRECISION``."""
-    from secondpass.models.cross_encoder import open_cross_encoder
-
+    from secondpass.models.cross_encoder import ReadingOptions, open_cross_encoder
     from secondpass.models.engine import EngineOptions
 
     _, _, rest = name.partition("-")
     engine, _, precision = rest.partition("-")
     options = EngineOptions(engine or "auto", precision or "f32", threads)  # type: ignore[arg-type]
-    scorer = open_cross_encoder(folder, None, options, max_tokens=MAX_TOKENS, long="truncate")
+    scorer = open_cross_encoder(folder, None, options, ReadingOptions(MAX_TOKENS, "truncate"))
     return lambda query, passages: [score.score for score in scorer.score(query, passages)]
 
 

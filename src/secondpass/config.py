@@ -16,7 +16,7 @@ from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.threshold import ThresholdReranker
 from secondpass.types import Reranker
 
-RETRIEVERS = ("bm25", "dense", "hybrid")
+RETRIEVERS = ("bm25", "dense", "hybrid", "colbert")
 DEFAULT_TOP_K = 10
 DEFAULT_TOP_N = 3
 DEFAULT_RERANKER = "lexical"

@@ -20,16 +20,22 @@ from typing import Protocol
 from secondpass.chunk.sentence import SentenceChunker
 from secondpass.errors import InputError, StoreError
 from secondpass.index.catalogue import DocumentRecord
-from secondpass.index.entries import add_vectors, make_entries
+from secondpass.index.entries import add_token_vectors, add_vectors, make_entries
 from secondpass.index.library import Index
-from secondpass.index.manifest import EmbedderIdentity, Manifest, check_embedder
+from secondpass.index.manifest import (
+    EmbedderIdentity,
+    Manifest,
+    TokenEncoderIdentity,
+    check_embedder,
+    check_token_encoder,
+)
 from secondpass.index.workers import in_order
 from secondpass.load.losses import Loss, losses_of
 from secondpass.load.options import WebOptions
 from secondpass.load.parse import parse
 from secondpass.load.reading import read
 from secondpass.load.sources import MAX_BYTES, Skipped, Source, find_sources, is_url, normalize_url
-from secondpass.types import Document, Embedder, Entry
+from secondpass.types import Document, Embedder, Entry, TokenEncoder
 
 _BATCH_CHUNKS = 4_000  # a flush costs 10 to 800 ms, whatever it carries: see docs/log.md
 _BATCH_CHUNKS_EMBEDDED = 512  # vectors are dear: lose few of them
@@ -120,12 +126,18 @@ def identity_of(embedder: Embedder | None) -> EmbedderIdentity | None:
     return None if embedder is None else EmbedderIdentity(embedder.name, embedder.revision, embedder.dimension)
 
 
+def token_identity_of(encoder: TokenEncoder | None) -> TokenEncoderIdentity | None:
+    """Return what a manifest says of a token encoder."""
+    return None if encoder is None else TokenEncoderIdentity(encoder.name, encoder.revision, encoder.dimension)
+
+
 def index_documents(
     roots: Sequence[str | Path],
     index: Index,
     options: IngestOptions | None = None,
     embedder: Embedder | None = None,
     progress: Progress | None = None,
+    token_encoder: TokenEncoder | None = None,
 ) -> IngestReport:
     """Bring ``index`` up to date with the files, folders and addresses ``roots``.
 
@@ -135,10 +147,11 @@ def index_documents(
 
     Raises:
         InputError: a root does not exist; nothing is changed.
-        StoreError: the embedder is not the index's, or the disk is full; what was done is kept.
+        StoreError: the embedder or token encoder is not the index's, or the disk is full; what was done is kept.
     """
     check_embedder(index.folder, index.manifest, identity_of(embedder))
-    run = _Run(index, options or IngestOptions(), embedder, progress or _Silent())
+    check_token_encoder(index.folder, index.manifest, token_identity_of(token_encoder))
+    run = _Run(index, options or IngestOptions(), _Encoders(embedder, token_encoder), progress or _Silent())
     return run.over(roots)
 
 
@@ -200,13 +213,21 @@ class _Preparer:
         return _Result(source, content_hash, len(payload.data), document, entries)
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoders:
+    """What makes vectors of an index's chunks."""
+
+    embedder: Embedder | None
+    token_encoder: TokenEncoder | None
+
+
 class _Run:
     """One run of `index_documents` and its counts."""
 
-    def __init__(self, index: Index, options: IngestOptions, embedder: Embedder | None, progress: Progress) -> None:
+    def __init__(self, index: Index, options: IngestOptions, encoders: _Encoders, progress: Progress) -> None:
         self.index = index
         self.options = options
-        self.embedder = embedder
+        self.encoders = encoders
         self.progress = progress
         self.counts = dict.fromkeys(("added", "changed", "unchanged", "deleted", "kept", "chunks", "size_bytes"), 0)
         self.seconds: dict[str, float] = {}
@@ -261,7 +282,7 @@ class _Run:
             self.progress.advance([source.doc_id for source in sources], sum(source.size or 0 for source in sources))
 
     def _write(self, tasks: Sequence[_Task], places: Sequence[str]) -> None:
-        most = _BATCH_CHUNKS if self.embedder is None else _BATCH_CHUNKS_EMBEDDED
+        most = _BATCH_CHUNKS if self.encoders == _Encoders(None, None) else _BATCH_CHUNKS_EMBEDDED
         size_bytes = sum(task.source.size or 0 for task in tasks)
         batch: list[_Result] = []
         pending, since = 0, time.perf_counter()
@@ -298,9 +319,12 @@ class _Run:
             return
         catalogue = self.index.catalogue
         entries = [entry for result in batch for entry in result.entries]
-        if self.embedder is not None:
+        if self.encoders.embedder is not None:
             with _timed(self.seconds, "embed"):
-                entries = add_vectors(entries, self.embedder)
+                entries = add_vectors(entries, self.encoders.embedder)
+        if self.encoders.token_encoder is not None:
+            with _timed(self.seconds, "embed tokens"):
+                entries = add_token_vectors(entries, self.encoders.token_encoder)
         doc_ids = [result.source.doc_id for result in batch]
         known = sum(catalogue.record(doc_id) is not None for doc_id in doc_ids)
         with _timed(self.seconds, "write"):

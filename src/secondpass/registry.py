@@ -1,7 +1,7 @@
 """Names of parts, each with the place of its class: nothing is imported until it is asked for.
 
-Other packages add parts through entry points of the groups ``secondpass.rerankers``, ``secondpass.embedders`` and
-``secondpass.llms``; the value has the same form, ``module:Class``.
+Other packages add parts through entry points of the groups ``secondpass.rerankers``, ``secondpass.embedders``,
+``secondpass.scorers`` and ``secondpass.llms``; the value has the same form, ``module:Class``.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ LLMS: dict[str, str] = {
     "openai": "secondpass.llm.openai:OpenAIChat",
     "replay": "secondpass.llm.replay:ReplayLLM",
 }
-SCORERS: dict[str, str] = {}
-"""What opens a model of a family (`secondpass.models.profiles.Family`) as a scorer."""
+SCORERS: dict[str, str] = {
+    "late-interaction": "secondpass.models.late_interaction_scorer:open_late_interaction",
+}
+"""What opens a model of a family (`secondpass.models.profiles.Family`) as a scorer; of pairs of passages for duoT5."""
 _TABLES = {"rerankers": RERANKERS, "scorers": SCORERS, "embedders": EMBEDDERS, "llms": LLMS}
 
 

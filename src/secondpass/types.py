@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,12 @@ FloatArray: TypeAlias = npt.NDArray[np.float32]
 IdArray: TypeAlias = npt.NDArray[np.uint32]
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
-Scale = Literal["bm25", "cosine", "rrf", "logit", "log_odds", "probability", "maxsim", "rank_only", "unknown"]
+Scale = Literal[
+    "bm25", "cosine", "rrf", "logit", "log_odds", "probability", "log_likelihood", "maxsim", "rank_only", "unknown"
+]
 """What a score means.
 
+``log_likelihood``: the mean log-probability of a question's tokens after a passage; comparable within one question.
 ``rank_only``: the order is meant, the number is not. ``unknown``: the caller did not say.
 """
 
@@ -180,12 +183,32 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenChance:
+    """A token that a chat model might have said, and the natural logarithm of its probability."""
+
+    token: str
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """What a chat model answered; ``truncated`` where its limit of tokens cut it off."""
+    """What a chat model answered; ``truncated`` where its limit of tokens cut it off.
+
+    ``first_tokens`` are the likeliest first tokens of the answer, where they were asked for (`ReplyForm`) and given.
+    """
 
     text: str
     tokens: TokenCounts
     truncated: bool = False
+    first_tokens: tuple[TokenChance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyForm:
+    """How a reply is wanted: as a JSON object of ``schema``, and with its ``top_tokens`` likeliest first tokens."""
+
+    schema: Mapping[str, Json] | None = None
+    top_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,11 +221,15 @@ class TermVector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """What a store keeps of a chunk: the chunk, its terms, and its vector (float32 [D]) where there is an embedder."""
+    """What a store keeps of a chunk: the chunk, its terms, its vector (float32 [D]) where there is an embedder.
+
+    ``token_vectors``, float32 [L, D], are there where there is a token encoder.
+    """
 
     chunk: Chunk
     terms: TermVector
     vector: FloatArray | None = None
+    token_vectors: FloatArray | None = None
 
 
 class Embedder(Protocol):
@@ -223,8 +250,29 @@ class Embedder(Protocol):
         ...
 
 
+class TokenEncoder(Protocol):
+    """Turns texts into vectors for their tokens, for late interaction.
+
+    ``name``, ``revision`` and ``dimension`` identify the vector space, as those of an `Embedder` do.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
+    def encode_query_tokens(self, text: str) -> FloatArray:
+        """Encode a question; float32 [Q, D], rows of length 1."""
+        ...
+
+    def encode_document_tokens(self, texts: Sequence[str]) -> list[FloatArray]:
+        """Encode passages; float32 [L, D] each, rows of length 1."""
+        ...
+
+
 class Store(Protocol):
-    """Keeps chunks and finds them by terms or by vector.
+    """Keeps chunks and finds them by terms, by vector or by the vectors of tokens.
 
     ``replace`` is the only way in: what a document had before disappears, so writing twice leaves one copy.
     A store is opened by one process at a time.
@@ -240,6 +288,10 @@ class Store(Protocol):
 
     def search_vector(self, query: FloatArray, top_k: int) -> list[tuple[Chunk, float]]:
         """Return the ``top_k`` chunks with the highest cosine to ``query`` (float32 [D]), best first."""
+        ...
+
+    def search_tokens(self, query: FloatArray, top_k: int) -> list[tuple[Chunk, float]]:
+        """Return the ``top_k`` chunks with the highest MaxSim to ``query`` (float32 [Q, D]), best first."""
         ...
 
     def chunks_of(self, doc_id: str) -> list[Chunk]:
@@ -312,6 +364,20 @@ class LLM(Protocol):
 
     def stream(self, messages: Sequence[Message]) -> Iterator[str | Reply]:
         """Yield the reply piece by piece, and the whole `Reply` with its token counts last."""
+        ...
+
+
+@runtime_checkable
+class StructuredLLM(LLM, Protocol):
+    """A chat model that can be asked for a form of reply; what its server cannot do is left out, and that is logged.
+
+    ``fingerprint`` changes with everything a reply depends on beside the messages: model, server, settings.
+    """
+
+    @property
+    def fingerprint(self) -> str: ...
+    def ask(self, messages: Sequence[Message], form: ReplyForm) -> Reply:
+        """Return the whole reply, in ``form`` as far as the server can; one without text is returned as it is."""
         ...
 
 

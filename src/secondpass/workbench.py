@@ -14,15 +14,24 @@ from secondpass.config import DEFAULT_RERANKER, ChunkOptions, RerankSpec, Retrie
 from secondpass.embed.names import open_embedder
 from secondpass.errors import InputError, StoreError
 from secondpass.index.library import INDEXING_TIMEOUT_SECONDS, Index, create_index, is_index, open_index
-from secondpass.index.manifest import Manifest, check_chunking, check_embedder
-from secondpass.ingest import IngestOptions, IngestReport, Progress, identity_of, index_documents
+from secondpass.index.manifest import Manifest, check_chunking, check_embedder, check_token_encoder
+from secondpass.ingest import (
+    IngestOptions,
+    IngestReport,
+    Progress,
+    identity_of,
+    index_documents,
+    token_identity_of,
+)
 from secondpass.llm.names import open_llm
 from secondpass.load.sources import find_sources
+from secondpass.models.token_encoder_names import open_named_token_encoder
 from secondpass.pipeline import Comparison, Pipeline, SearchResult
 from secondpass.rerank.options import RerankerOptions
 from secondpass.retrieve.hybrid import HybridRetriever
+from secondpass.retrieve.late_interaction import LateInteractionRetriever
 from secondpass.retrieve.stored import BM25Retriever, DenseRetriever
-from secondpass.types import LLM, Answer, Answerer, Chunk, Embedder, Hit, Reranker, Retriever, StageScore
+from secondpass.types import LLM, Answer, Answerer, Chunk, Embedder, Hit, Reranker, Retriever, StageScore, TokenEncoder
 
 Retrieve = str | RetrieveSpec | None
 Rerank = str | RerankSpec | Reranker
@@ -35,6 +44,8 @@ class Workbench:
 
     ``embedder`` makes vectors beside the terms; an index remembers its embedder, so that only ``index`` needs one, and
     a later call opens it again by name. ``rerankers`` says how rerankers that are named in calls are opened.
+    ``token_encoder``, a late-interaction model, makes vectors of every token, for the retriever ``colbert``; the index
+    remembers it in the same way.
     """
 
     def __init__(
@@ -42,10 +53,14 @@ class Workbench:
         path: str | Path = DEFAULT_INDEX,
         embedder: Embedder | str | None = None,
         rerankers: RerankerOptions | None = None,
+        token_encoder: TokenEncoder | str | None = None,
     ) -> None:
         self.path = Path(path)
         self._rerankers = rerankers or RerankerOptions()
         self._embedder = open_embedder(embedder) if isinstance(embedder, str) else embedder
+        self._token_encoder = (
+            self._named_token_encoder(token_encoder) if isinstance(token_encoder, str) else token_encoder
+        )
         self._index: Index | None = None
 
     def __enter__(self) -> Workbench:
@@ -114,6 +129,8 @@ class Workbench:
         terms = BM25Retriever(index.store)
         if spec.name == "bm25":
             return terms, spec.top_k
+        if spec.name == "colbert":
+            return LateInteractionRetriever(index.store, self._opened_token_encoder(index)), spec.top_k
         if not has_vectors:
             raise StoreError(
                 f"The index at {self.path} has no vectors, so it cannot be searched by {spec.name}; use bm25, or build "
@@ -146,12 +163,19 @@ class Workbench:
         index = self._opened_for_writing(chunking, rebuild)
         has_embedder = index.manifest.embedder is not None or self._embedder is not None
         embedder = self._opened_embedder(index) if has_embedder else None
-        return index_documents(list(roots), index, reading, embedder, progress)
+        has_tokens = index.manifest.token_encoder is not None or self._token_encoder is not None
+        token_encoder = self._opened_token_encoder(index) if has_tokens else None
+        return index_documents(list(roots), index, reading, embedder, progress, token_encoder)
 
     def _opened_for_writing(self, chunking: ChunkOptions | None, rebuild: bool) -> Index:
         chosen = chunking or ChunkOptions()
         chunker = SentenceChunker(chosen.max_tokens, chosen.overlap_sentences)
-        wanted = Manifest(chunker.name, chunker.parameters, identity_of(self._embedder))
+        wanted = Manifest(
+            chunker.name,
+            chunker.parameters,
+            identity_of(self._embedder),
+            token_encoder=token_identity_of(self._token_encoder),
+        )
         if not rebuild and (self._index is not None or is_index(self.path)):
             self._index = self._index or open_index(self.path, INDEXING_TIMEOUT_SECONDS)
             if chunking is not None:
@@ -174,6 +198,23 @@ class Workbench:
         assert self._embedder is not None
         check_embedder(index.folder, index.manifest, identity_of(self._embedder))
         return self._embedder
+
+    def _named_token_encoder(self, name: str) -> TokenEncoder:
+        return open_named_token_encoder(name, self._rerankers.engine, self._rerankers.offline)
+
+    def _opened_token_encoder(self, index: Index) -> TokenEncoder:
+        """Return the token encoder the index was built with, or refuse the one that was given."""
+        built = index.manifest.token_encoder
+        if self._token_encoder is None and built is None:
+            raise StoreError(
+                f"The index at {self.path} has no token vectors, so it cannot be searched by colbert; use bm25, or "
+                "build an index with --token-encoder NAME."
+            )
+        if self._token_encoder is None and built is not None:
+            self._token_encoder = self._named_token_encoder(built.name)
+        assert self._token_encoder is not None
+        check_token_encoder(index.folder, index.manifest, token_identity_of(self._token_encoder))
+        return self._token_encoder
 
     def _pipeline(
         self, query: str, retrieve: Retrieve, rerank: Sequence[Rerank], answerer: Answerer | None
@@ -227,12 +268,12 @@ def _as_hit(passage: str | Chunk | Hit, rank: int) -> Hit:
 
 
 def describe_index(path: str | Path) -> str:
-    """Return one line on the index at ``path``: documents, chunks, embedder.
+    """Return one line on the index at ``path``: documents, chunks, embedder and token encoder.
 
     Raises:
         StoreError: there is none, or it cannot be opened.
     """
     with open_index(Path(path)) as index:
         documents, chunks = index.catalogue.counts()
-        embedder = index.manifest.embedder
-        return f"{path}: {documents:,} documents, {chunks:,} chunks, {embedder or 'no embedder'}"
+        made_with = [index.manifest.embedder or "no embedder", *filter(None, [index.manifest.token_encoder])]
+        return f"{path}: {documents:,} documents, {chunks:,} chunks, {', '.join(map(str, made_with))}"

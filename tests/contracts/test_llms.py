@@ -7,7 +7,7 @@ import pytest
 
 from secondpass.llm.openai import OpenAIChat
 from secondpass.llm.replay import RecordingLLM, ReplayLLM
-from secondpass.types import LLM, Message, Reply
+from secondpass.types import LLM, Message, Reply, ReplyForm, StructuredLLM
 
 PASSAGE = "[1]\n<passage>\n2000年三校合并。The three schools merged in 2000.\n</passage>\n\n"
 CONVERSATIONS = [
@@ -61,6 +61,14 @@ def test_a_reply_has_text_and_counts(llm: LLM, messages: list[Message]) -> None:
     assert "2000" in reply.text
     assert reply.tokens.prompt > 0
     assert reply.tokens.completion > 0
+
+
+@pytest.mark.parametrize("messages", CONVERSATIONS)
+def test_a_reply_in_no_special_form_is_the_reply(llm: LLM, messages: list[Message]) -> None:
+    assert isinstance(llm, StructuredLLM)
+    assert llm.ask(messages, ReplyForm()) == llm.chat(messages)
+    assert llm.ask(messages, ReplyForm({"type": "object"}, 5)).text == llm.chat(messages).text
+    assert llm.fingerprint
 
 
 def test_a_model_has_a_name(llm: LLM) -> None:

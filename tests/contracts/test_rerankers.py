@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from secondpass.errors import InputError
 from secondpass.registry import find
 from secondpass.rerank.cascade import CascadeReranker, Stage
+from secondpass.rerank.diversity import MMRReranker
+from secondpass.rerank.duplicates import NearDuplicateReranker
+from secondpass.rerank.fusion import FusionReranker
 from secondpass.rerank.lexical import LexicalReranker
+from secondpass.rerank.neighbours import NeighbourReranker
+from secondpass.rerank.reading_order import ReadingOrderReranker
 from secondpass.types import Chunk, Hit, Reranker, StageScore
 
 RERANKERS: dict[str, Reranker] = {
@@ -166,4 +171,94 @@ def test_eight_threads_get_what_one_gets(reranker, language):
     alone = reranker.rerank(QUESTIONS[language], hits)
     with ThreadPoolExecutor(8) as threads:
         results = list(threads.map(lambda _: reranker.rerank(QUESTIONS[language], hits), range(40)))
+    assert all(result == alone for result in results)
+
+
+# Made of others: a passage's place depends on the other passages, or some are left out or joined.
+ORDERING: dict[str, Reranker] = {
+    "fusion of ranks": FusionReranker([LexicalReranker(), RERANKERS["cascade of one"]]),
+    "fusion of scores": FusionReranker([LexicalReranker(), LexicalReranker()], "zscore", [2, 1]),
+    "borda": FusionReranker([LexicalReranker(), LexicalReranker()], "borda"),
+    "mmr": MMRReranker(LexicalReranker()),
+}
+CUTTING: dict[str, Reranker] = {
+    "dedupe": NearDuplicateReranker(LexicalReranker()),
+    "merge": NeighbourReranker(LexicalReranker()),
+}
+STEPS = ORDERING | CUTTING
+
+
+@pytest.fixture(params=STEPS.values(), ids=STEPS)
+def step(request) -> Reranker:
+    return request.param
+
+
+@pytest.mark.parametrize("name", ["dedupe", "edges", "merge", "mmr"])
+def test_a_step_without_arguments_takes_the_scores_that_are_there(name):
+    hits = hits_of(["西安交大", "Xi'an", "今天天气很好"])
+    out = find("rerankers", name)().rerank("西安", hits)
+    assert sorted(hit.chunk.id for hit in out) == ["0", "1", "2"]
+    assert out[0].stages[-1].stage == name
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_step_keeps_the_passage_that_answers_first(step, language):
+    for shift in range(5):
+        passages = PASSAGES[language][shift:] + PASSAGES[language][:shift]
+        assert step.rerank(QUESTIONS[language], hits_of(passages))[0].chunk.text == PASSAGES[language][0]
+
+
+@settings(deadline=None, max_examples=40)
+@pytest.mark.parametrize("name", STEPS)
+@given(query=queries, passages=texts, top_n=st.none() | st.integers(1, 15))
+def test_a_step_orders_and_cuts_and_never_adds(name, query, passages, top_n):
+    hits = hits_of(passages)
+    whole = STEPS[name].rerank(query, hits)
+    ids = [hit.chunk.id for hit in whole]
+    assert len(set(ids)) == len(ids)
+    assert set(ids) == {hit.chunk.id for hit in hits} if name in ORDERING else set(ids) <= {h.chunk.id for h in hits}
+    scores = [hit.score for hit in whole]
+    assert np.isfinite(scores).all()
+    assert scores == sorted(scores, reverse=True)
+    assert STEPS[name].rerank(query, hits, top_n) == whole[:top_n]
+    assert hits == hits_of(passages)
+
+
+@pytest.mark.parametrize("query", ["", "？", "茶", "the", *QUESTIONS.values()])
+def test_a_step_keeps_the_retrieved_order_of_ties(step, query):
+    hits = hits_of(["西安很大。 Xi'an is large."] * 7)
+    out = [hit.chunk.id for hit in step.rerank(query, hits)]
+    assert out == [hit.chunk.id for hit in hits][: len(out)]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_step_puts_passages_without_text_last(step, language):
+    out = step.rerank(QUESTIONS[language], hits_of(["", " \n ", PASSAGES[language][0]]))
+    assert [hit.chunk.id for hit in out] == ["2", "0", "1"]
+
+
+@pytest.mark.parametrize("top_n", [0, -1])
+def test_a_step_refuses_to_keep_fewer_than_one(step, top_n):
+    with pytest.raises(InputError, match="top_n"):
+        step.rerank("茶", hits_of(["茶"]), top_n)
+
+
+def test_a_step_of_no_hits_gives_no_hits(step):
+    assert step.rerank("茶", []) == ReadingOrderReranker(step).rerank("茶", [], 3) == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_step_records_every_stage_before_it(step, language):
+    for rank, hit in enumerate(step.rerank(QUESTIONS[language], hits_of(PASSAGES[language])), start=1):
+        assert [stage.stage for stage in hit.stages][:2] == ["bm25", "lexical"]
+        assert hit.stages[-1].rank == rank
+        assert (hit.stages[-1].score, hit.stages[-1].scale) == (hit.score, hit.scale)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_step_gives_eight_threads_what_one_gets(step, language):
+    hits = hits_of(PASSAGES[language] * 5)
+    alone = step.rerank(QUESTIONS[language], hits)
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda _: step.rerank(QUESTIONS[language], hits), range(16)))
     assert all(result == alone for result in results)

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.retrieve.word_vectors import WordVectors
 
 from secondpass.embed.names import open_embedder
 from secondpass.errors import InputError
-from secondpass.index.entries import add_vectors, make_entries
+from secondpass.index.entries import add_token_vectors, add_vectors, make_entries
 from secondpass.index.memory import MemoryStore
 from secondpass.index.qdrant_edge import QdrantEdgeStore
 from secondpass.retrieve.hybrid import HybridRetriever
+from secondpass.retrieve.late_interaction import LateInteractionRetriever
 from secondpass.retrieve.stored import BM25Retriever, DenseRetriever
 from secondpass.types import Chunk, Embedder, Retriever, Store
 
@@ -35,6 +37,7 @@ Make = Callable[[Store, Embedder], Retriever]
 RETRIEVERS: dict[str, Make] = {
     "bm25": lambda store, embedder: BM25Retriever(store),
     "dense": DenseRetriever,
+    "colbert": lambda store, embedder: LateInteractionRetriever(store, WordVectors()),
     "hybrid": lambda store, embedder: HybridRetriever([BM25Retriever(store), DenseRetriever(store, embedder)]),
     "hybrid of hybrids": lambda store, embedder: HybridRetriever(
         [HybridRetriever([BM25Retriever(store)]), DenseRetriever(store, embedder)], [1, 2]
@@ -53,11 +56,11 @@ def store(
 ) -> Iterator[Store]:
     folder: Path = tmp_path_factory.mktemp("store") / "store"
     made: Store = (
-        MemoryStore(embedder.dimension)
+        MemoryStore(embedder.dimension, WordVectors.dimension)
         if request.param == "memory"
-        else QdrantEdgeStore(folder, embedder.dimension, create=True)
+        else QdrantEdgeStore(folder, embedder.dimension, WordVectors.dimension, create=True)
     )
-    made.replace(["d0", "d1"], add_vectors(make_entries(CHUNKS), embedder))
+    made.replace(["d0", "d1"], add_token_vectors(add_vectors(make_entries(CHUNKS), embedder), WordVectors()))
     yield made
     made.close()
 

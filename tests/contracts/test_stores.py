@@ -19,7 +19,7 @@ from secondpass.index.qdrant_edge import QdrantEdgeStore
 from secondpass.text.terms import query_vector
 from secondpass.types import Chunk, Entry, FloatArray, Store, TermVector
 
-MakeStore = Callable[[int | None], Store]
+MakeStore = Callable[..., Store]
 TEXTS = {
     "xjtu": [
         "西安交通大学由三校合并而成。",
@@ -35,11 +35,12 @@ TEXTS = {
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
     made: list[Store] = []
 
-    def make(dimension: int | None = None) -> Store:
+    def make(dimension: int | None = None, token_dimension: int | None = None) -> Store:
         if request.param == "memory":
-            made.append(MemoryStore(dimension))
+            made.append(MemoryStore(dimension, token_dimension))
         else:
-            made.append(QdrantEdgeStore(tmp_path / f"store-{len(made)}", dimension, create=True))
+            folder = tmp_path / f"store-{len(made)}"
+            made.append(QdrantEdgeStore(folder, dimension, token_dimension, create=True))
         return made[-1]
 
     yield make
@@ -239,6 +240,58 @@ def test_vectors_that_do_not_fit_are_refused_and_nothing_changes(
     assert store.count() == 0
 
 
+def with_tokens(doc_id: str, number: int, vectors: list[list[float]]) -> Entry:
+    [entry] = make_entries([Chunk(f"{doc_id}-{number}", f"文 {number}", doc_id, number, number + 1)])
+    return Entry(entry.chunk, entry.terms, token_vectors=np.array(vectors, dtype=np.float32))
+
+
+def test_token_vectors_are_compared_by_the_sum_of_their_maxima(make_store: MakeStore) -> None:
+    store = make_store(None, 2)
+    store.replace(
+        ["a"],
+        [with_tokens("a", 0, [[1, 0]]), with_tokens("a", 1, [[0, 1], [1, 0], [0, -1]]), with_tokens("a", 2, [[-1, 0]])],
+    )
+    hits = store.search_tokens(np.array([[1, 0], [0, 1]], np.float32), 3)
+    assert found(hits) == ["a-1", "a-0", "a-2"]
+    assert [score for _, score in hits] == pytest.approx([2, 1, -1], abs=1e-6)
+    assert (
+        store.search_tokens(np.array([[1, 0]], np.float32), 1)
+        == store.search_tokens(np.array([[1, 0]], np.float32), 2)[:1]
+    )
+
+
+def test_a_store_with_token_vectors_searches_terms_and_forgets_what_is_replaced(make_store: MakeStore) -> None:
+    store = make_store(None, 2)
+    store.replace(["a", "b"], [with_tokens("a", 0, [[1, 0]]), with_tokens("b", 0, [[0, 1]])])
+    store.replace(["a"], [])
+    assert found(store.search_terms(query_vector("文"), 5)) == ["b-0"]
+    assert found(store.search_tokens(np.array([[1, 0]], np.float32), 5)) == ["b-0"]
+
+
+def test_a_search_by_token_vectors_without_them_says_so(make_store: MakeStore) -> None:
+    with pytest.raises(StoreError, match="without a token encoder"):
+        make_store(None).search_tokens(np.ones((2, 3), np.float32), 5)
+    with pytest.raises(StoreError, match="have 2 numbers"):
+        make_store(None, 2).search_tokens(np.ones((2, 3), np.float32), 5)
+
+
+@pytest.mark.parametrize("vectors", [None, [[1.0, 2.0, 3.0]], [[np.nan, 1.0]], np.empty((0, 2)), [1.0, 2.0]])
+def test_token_vectors_that_do_not_fit_are_refused_and_nothing_changes(
+    make_store: MakeStore, vectors: list[list[float]] | None
+) -> None:
+    store = make_store(None, 2)
+    good = with_tokens("a", 0, [[3, 0]])
+    bad = Entry(good.chunk, good.terms, None, None if vectors is None else np.array(vectors, np.float32))
+    with pytest.raises(StoreError, match="token vectors"):
+        store.replace(["a"], [good, bad])
+    assert store.count() == 0
+
+
+def test_token_vectors_where_none_are_kept_are_refused(make_store: MakeStore) -> None:
+    with pytest.raises(StoreError, match="this index keeps none"):
+        make_store(None).replace(["a"], [with_tokens("a", 0, [[1, 0]])])
+
+
 def assert_same(got: list[Found], wanted: list[Found]) -> None:
     """Equal to float32 precision; within that precision the order of near ties is free."""
     assert [score for _, score in got] == pytest.approx([score for _, score in wanted], rel=2e-6, abs=2e-6)
@@ -256,6 +309,35 @@ an_operation = st.one_of(
     st.tuples(st.just("optimize"), a_document, st.just([])),
     st.tuples(st.just("reopen"), a_document, st.just([])),
 )
+
+
+def _tokens_of(text: str) -> FloatArray:
+    """Vectors that float16 holds exactly."""
+    return np.array([[len(word), ord(word[0]) % 7, -1] for word in text.split() or ["。"]], np.float32)
+
+
+@settings(max_examples=15, deadline=None)
+@given(operations=st.lists(an_operation, max_size=10), question=a_text)
+def test_token_vectors_of_the_persistent_store_equal_those_of_the_exact_one(
+    operations: list[tuple[str, str, list[str]]], question: str
+) -> None:
+    exact = MemoryStore(None, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "store"
+        store = QdrantEdgeStore(place, None, 3, create=True)
+        for kind, doc_id, texts in operations:
+            if kind == "optimize":
+                store.optimize()
+            elif kind == "reopen":
+                store.close()
+                store = QdrantEdgeStore(place, None, 3)
+            else:
+                new = [Entry(e.chunk, e.terms, None, _tokens_of(e.chunk.text)) for e in entries(doc_id, texts)]
+                store.replace([doc_id], new)
+                exact.replace([doc_id], new)
+            assert_same(store.search_tokens(_tokens_of(question), 5), exact.search_tokens(_tokens_of(question), 5))
+            assert_same(store.search_terms(query_vector(question), 5), exact.search_terms(query_vector(question), 5))
+        store.close()
 
 
 def _vector_of(text: str) -> FloatArray:

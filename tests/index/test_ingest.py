@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.retrieve.word_vectors import WordVectors
 
 from secondpass.errors import InputError, StoreError
 from secondpass.index import workers
 from secondpass.index.library import Index, create_index, open_index
 from secondpass.index.manifest import EmbedderIdentity, Manifest
-from secondpass.ingest import IngestOptions, IngestReport, index_documents
+from secondpass.ingest import IngestOptions, IngestReport, index_documents, token_identity_of
 from secondpass.load.options import WebOptions
 from secondpass.text.terms import query_vector
 from secondpass.types import FloatArray
@@ -246,6 +247,16 @@ def test_an_embedder_gives_vectors(place: Path) -> None:
         query = LengthEmbedder().encode_query(["# 校史\n\n2000年三校合并，组成西安交通大学。"])[0]
         assert len(index.store.search_vector(query, 5)) == 3
         with pytest.raises(StoreError, match="built with embedder 'length'"):
+            index_documents([place / "docs"], index)
+
+
+def test_a_token_encoder_gives_token_vectors(place: Path) -> None:
+    manifest = Manifest("sentence-1", PARAMETERS, token_encoder=token_identity_of(WordVectors()))
+    with create_index(place / "tokens", manifest) as index:
+        index_documents([place / "docs"], index, token_encoder=WordVectors())
+        query = WordVectors().encode_query_tokens("组成西安交通大学")
+        assert "西安交通大学" in index.store.search_tokens(query, 5)[0][0].text
+        with pytest.raises(StoreError, match="built with token encoder 'words'"):
             index_documents([place / "docs"], index)
 
 

@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,22 @@ import pytest
 from secondpass.errors import StoreError
 from secondpass.index.catalogue import Catalogue
 from secondpass.index.library import Index, create_index, is_index, open_index
-from secondpass.index.manifest import EmbedderIdentity, Manifest, check, check_embedder, read
+from secondpass.index.manifest import (
+    EmbedderIdentity,
+    Manifest,
+    TokenEncoderIdentity,
+    check,
+    check_embedder,
+    check_token_encoder,
+    read,
+)
 from secondpass.index.qdrant_edge import QdrantEdgeStore
 from secondpass.ingest import index_documents
 from secondpass.text.terms import query_vector
 
 MANIFEST = Manifest("sentence-1", {"max_tokens": 64, "overlap_sentences": 0})
 MINI = EmbedderIdentity("迷你-embedder", "v1", 384)
+COLBERT = TokenEncoderIdentity("晚交互", "r1", 16)
 
 
 @pytest.fixture
@@ -55,6 +65,29 @@ def test_an_index_with_vectors_remembers_the_embedder(tmp_path: Path) -> None:
     with open_index(tmp_path / "index") as index:
         assert index.manifest.embedder == MINI
         assert index.store.dimension == 384
+
+
+def test_an_index_with_token_vectors_remembers_the_token_encoder(tmp_path: Path) -> None:
+    manifest = replace(MANIFEST, embedder=MINI, token_encoder=COLBERT)
+    create_index(tmp_path / "索引", manifest).close()
+    with open_index(tmp_path / "索引") as index:
+        assert index.manifest == manifest
+        assert (index.store.dimension, index.store.token_dimension) == (384, 16)
+    check_token_encoder(tmp_path, manifest, COLBERT)
+    with pytest.raises(
+        StoreError, match=r"built with token encoder '晚交互' \(16 dimensions, revision r1\); you asked for none"
+    ):
+        check_token_encoder(tmp_path, manifest, None)
+    with pytest.raises(StoreError, match=r"built with no token encoder.*Use it without --token-encoder"):
+        check_token_encoder(tmp_path, MANIFEST, COLBERT)
+
+
+def test_only_an_index_with_token_vectors_needs_a_newer_version_to_be_read(tmp_path: Path) -> None:
+    for name, manifest in (("plain", MANIFEST), ("tokens", replace(MANIFEST, token_encoder=COLBERT))):
+        create_index(tmp_path / name, manifest).close()
+    plain, tokens = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("plain", "tokens"))
+    assert (plain["format"], tokens["format"]) == (1, 2)
+    assert "token_encoder" not in plain
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

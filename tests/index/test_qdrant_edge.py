@@ -104,6 +104,49 @@ def test_a_graph_finds_nearly_all_that_are_nearest(
     reopened.close()
 
 
+def token_entries(random_numbers: np.random.Generator, count: int) -> list[Entry]:
+    """Chunks of 180 token vectors of 128 numbers, of length 1, four to a document."""
+    out = []
+    for number in range(count):
+        vectors = random_numbers.standard_normal((180, 128), dtype=np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        chunk = Chunk(str(number), f"第{number}段", f"文{number // 4}", number)
+        out.append(Entry(chunk, query_vector("西安"), token_vectors=vectors))
+    return out
+
+
+def test_token_vectors_take_two_bytes_a_number_and_score_nearly_exactly(
+    tmp_path: Path, random_numbers: np.random.Generator
+) -> None:
+    exact, store = MemoryStore(None, 128), QdrantEdgeStore(tmp_path / "store", None, 128, create=True)
+    entries = token_entries(random_numbers, 300)
+    names = [entry.chunk.doc_id for entry in entries]
+    for one in (exact, store):
+        one.replace(names, entries)
+        one.optimize()
+    found = [path for path in (tmp_path / "store").glob("segments/*/vector_storage-tokens/**/*") if path.is_file()]
+    assert sum(path.stat().st_blocks * 512 for path in found) < 1.2 * 2 * 300 * 180 * 128 + 2**20
+    query = token_entries(random_numbers, 1)[0].token_vectors
+    assert query is not None
+    wanted = exact.search_tokens(query[:32], 10)
+    got = store.search_tokens(query[:32], 10)
+    assert [score for _, score in got] == pytest.approx([score for _, score in wanted], abs=1e-3)
+    store.close()
+
+
+def test_rewriting_documents_keeps_their_token_vectors(tmp_path: Path, random_numbers: np.random.Generator) -> None:
+    store = QdrantEdgeStore(tmp_path / "store", None, 128, create=True)
+    entries = token_entries(random_numbers, 8)
+    store.replace([], entries)
+    query = entries[5].token_vectors
+    assert query is not None
+    before = store.search_tokens(query[:32], 8)
+    store.rewrite(["文0", "文1"])
+    assert store.search_tokens(query[:32], 8) == before
+    assert before[0][0].id == "5"
+    store.close()
+
+
 def test_a_second_store_on_the_same_folder_says_that_it_is_open(tmp_path: Path) -> None:
     store = QdrantEdgeStore(tmp_path / "仓", None, create=True)
     with pytest.raises(StoreError, match="is open in another process"):

@@ -16,6 +16,13 @@ words. What else happens is said by the model's name:
     refuse          the refusal field        fake-citation  cites passage 9
     count           counts characters        cut             ends at its limit of tokens
     nan, ragged, shuffled, short             embeddings that are not numbers, unequal, out of order, too few
+
+Asked to rank by a model whose name begins with "rank", it orders passages by the words they share with the query, and
+knows JSON schemas and probabilities of tokens, but for:
+
+    rank-plain      refuses both by name     rank-ignores    overlooks both
+    rank-five       5 top_logprobs at most   rank-think      with thoughts before
+    rank-clips      counts 9 prompt tokens   rank-silent     no text
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import re
 import subprocess
 import sys
@@ -59,6 +67,56 @@ def reply_to(prompt: str) -> str:
     if best[0] < 2:
         return "文档中没有找到答案" if re.search("[\u4e00-\u9fff]", question) else "not found in the documents"
     return f"{best[2]} [{best[3]}]"
+
+
+_LISTED = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
+_LABELLED = re.compile(r'^(?:Passage|段落) ([A-W]): "(.*)"$', re.MULTILINE)
+_SINGLE = re.compile(r"^(?:Passage|段落): (.*)$", re.MULTILINE)
+_RANK_QUERY = re.compile(
+    r'^(?:Search Query: |查询：|Query: |查询: |Given a query "|对于查询“)(.*?)(?:[”"].*)?$', re.MULTILINE
+)
+
+
+def labelled_passages(prompt: str) -> list[tuple[str, str]]:
+    """The labels and passages of a prompt that asks to choose."""
+    return _LABELLED.findall(prompt)
+
+
+def rank(messages: list[dict[str, str]], structured: bool) -> tuple[str, float | None]:
+    """What a model that counts shared words says to a ranking prompt; for yes/no, also the log-odds of yes."""
+    prompt = "\n".join(message["content"] for message in messages if message["role"] == "user")
+    wanted = words(_RANK_QUERY.findall(prompt)[-1])
+
+    def share(passage: str) -> int:
+        return len(wanted & words(passage))
+
+    if labelled := labelled_passages(prompt):
+        best = max(labelled, key=lambda item: share(item[1]))
+        return f"Passage {best[0]}", None
+    if single := _SINGLE.findall(prompt):
+        if "JSON" in prompt:
+            return json.dumps({"relevance": min(share(single[0]), 10)}), None
+        odds = share(single[0]) - 1.5
+        chinese = "“是”" in prompt
+        return ("是" if chinese else "Yes") if odds > 0 else ("否" if chinese else "No"), odds
+    listed = [(int(number), text) for number, text in _LISTED.findall(prompt)]
+    order = [number for number, text in sorted(listed, key=lambda item: -share(item[1]))]
+    text = json.dumps({"ranking": order}) if structured else " > ".join(f"[{number}]" for number in order)
+    return text, None
+
+
+def token_logprobs(text: str, odds: float | None, count: int) -> dict[str, Any]:
+    """The probabilities of the tokens of a reply; the mass of yes and no lies on several writings of each."""
+    places = []
+    for token in re.findall(r"</?think>|\s+|[^\s<]+", text):
+        options = [(token, 0.0)]
+        if odds is not None and token in ("Yes", "No", "是", "否"):
+            yes, no = 1 / (1 + math.exp(-odds)), 1 / (1 + math.exp(odds))
+            options = [("Yes", yes * 0.7), (" yes", yes * 0.2), ("是", yes * 0.1), ("No", no * 0.6), ("否", no * 0.4)]
+            options = [(word, math.log(share)) for word, share in options]
+        top = [{"token": word, "logprob": value, "bytes": None} for word, value in sorted(options, key=lambda o: -o[1])]
+        places.append({"token": token, "logprob": -0.1, "bytes": None, "top_logprobs": top[:count]})
+    return {"content": places, "refusal": None}
 
 
 def embedding(text: str, dimension: int) -> list[float]:
@@ -103,11 +161,25 @@ class Handler(BaseHTTPRequestHandler):
         elif model == "new-names" and "max_tokens" in body:
             self.error(400, "Use max_completion_tokens", "unsupported_parameter", param="max_tokens")
         else:
+            return model.startswith("rank") and self.refused_form(body, model)
+        return True
+
+    def refused_form(self, body: dict[str, Any], model: str) -> bool:
+        if model == "rank-plain" and "response_format" in body:
+            self.error(400, "This response_format type is unavailable now", "invalid_request_error")
+        elif model == "rank-plain" and "logprobs" in body:
+            self.send(422, b'{"detail": [{"loc": ["body", "logprobs"], "msg": "not permitted"}]}', "application/json")
+        elif model == "rank-five" and body.get("top_logprobs", 0) > 5:
+            self.error(400, "<20> is greater than the maximum of 5 - 'top_logprobs'", None)
+        else:
             return False
         return True
 
     def chat(self, body: dict[str, Any]) -> None:
         model = body["model"]
+        if model.startswith("rank"):
+            self.ranked(body)
+            return
         quoted = reply_to(body["messages"][-1]["content"])
         text = {
             "echo": json.dumps(body, ensure_ascii=False),
@@ -134,6 +206,31 @@ class Handler(BaseHTTPRequestHandler):
         }
         if model != "no-usage":
             answer["usage"] = usage
+        self.send(200, json.dumps(answer).encode(), "application/json")
+
+    def ranked(self, body: dict[str, Any]) -> None:
+        model = body["model"]
+        text, odds = rank(body["messages"], "response_format" in body and model != "rank-ignores")
+        if model == "rank-think":
+            text = f"<think>\n[3]? No. 是的 </think>\n\n{text}"
+        if model == "rank-silent":
+            text = ""
+        logprobs = token_logprobs(text, odds, body["top_logprobs"]) if body.get("logprobs") else None
+        prompt = 9 if model == "rank-clips" else sum(len(message["content"]) + 8 for message in body["messages"])
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+            "logprobs": None if model == "rank-ignores" else logprobs,
+        }
+        answer = {
+            "id": "chat-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": model,
+            "choices": [choice],
+            "usage": {"prompt_tokens": prompt, "completion_tokens": 5, "total_tokens": prompt + 5},
+        }
         self.send(200, json.dumps(answer).encode(), "application/json")
 
     def stream(self, body: dict[str, Any], text: str, finish: str, usage: dict[str, int]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from secondpass.cli.options import embedder_option, index_option, json_option
+from secondpass.cli.options import embedder_option, index_option, json_option, token_encoder_option
 from secondpass.cli.output import print_json, seconds_line
 from secondpass.cli.plain import plain
 from secondpass.cli.progress import IndexingProgress
@@ -26,6 +26,7 @@ _SHOWN_LINES = 20
 @click.argument("documents", nargs=-1, required=True, metavar="FILE|FOLDER|URL...")
 @index_option
 @embedder_option
+@token_encoder_option
 @click.option("--embedder-url", metavar="URL", help="Address of the OpenAI-compatible server of the embedder.")
 @click.option("--max-tokens", type=int, metavar="N", help="Longest chunk, in estimated tokens. [default: 256]")
 @click.option("--overlap", type=int, metavar="N", help="Sentences that neighbouring chunks share. [default: 0]")
@@ -59,7 +60,11 @@ def index(**values: Any) -> int:
     """
     index_path, as_json = values["index_path"], values["as_json"]
     embedder = open_embedder(values["embedder"], values["embedder_url"]) if values["embedder"] else None
-    with Workbench(index_path, embedder) as workbench, IndexingProgress(quiet=as_json) as progress:
+    tokens = values["token_encoder"]
+    with (
+        Workbench(index_path, embedder, token_encoder=tokens) as workbench,
+        IndexingProgress(quiet=as_json) as progress,
+    ):
         report = workbench.index(
             *values["documents"],
             chunking=_chunking(values["max_tokens"], values["overlap"]),

@@ -45,6 +45,16 @@ def embedder_option(command: Command) -> Command:
     )(command)
 
 
+def token_encoder_option(command: Command) -> Command:
+    """Add ``--token-encoder``."""
+    return click.option(
+        "--token-encoder",
+        metavar="NAME",
+        help="Adds a vector for every token, for --retrieve colbert: the folder of a late-interaction model (ColBERT, "
+        "PyLate), or its name at a hub. Takes about 45 kB a chunk.",
+    )(command)
+
+
 def retrieve_options(command: Command) -> Command:
     """Add ``--retrieve`` and ``--weights``."""
     command = click.option(
@@ -53,8 +63,8 @@ def retrieve_options(command: Command) -> Command:
     return click.option(
         "--retrieve",
         metavar="NAME@K",
-        help="First stage, bm25, dense or hybrid, and how many passages. [default: hybrid@10 where the index has "
-        "vectors, else bm25@10]",
+        help="First stage, bm25, dense, hybrid or colbert, and how many passages. [default: hybrid@10 where the index "
+        "has vectors, else bm25@10]",
     )(command)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from secondpass.text.terms import document_vector
-from secondpass.types import Chunk, Embedder, Entry
+from secondpass.types import Chunk, Embedder, Entry, TokenEncoder
 
 
 def search_text(chunk: Chunk) -> str:
@@ -35,3 +35,11 @@ def add_vectors(entries: Sequence[Entry], embedder: Embedder) -> list[Entry]:
         return []
     vectors = embedder.encode_document([search_text(entry.chunk) for entry in entries])  # (B, D)
     return [replace(entry, vector=vector) for entry, vector in zip(entries, vectors, strict=True)]
+
+
+def add_token_vectors(entries: Sequence[Entry], encoder: TokenEncoder) -> list[Entry]:
+    """Return the entries with the vectors of their tokens."""
+    if not entries:
+        return []
+    vectors = encoder.encode_document_tokens([search_text(entry.chunk) for entry in entries])
+    return [replace(entry, token_vectors=vector) for entry, vector in zip(entries, vectors, strict=True)]

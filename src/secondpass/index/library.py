@@ -36,10 +36,9 @@ class Index:
         self.folder = folder
         self.manifest = manifest
         self._lock = lock
-        dimension = manifest.embedder.dimension if manifest.embedder else None
         self.catalogue = Catalogue(folder / CATALOGUE_NAME)
         try:
-            self.store = QdrantEdgeStore(folder / STORE_NAME, dimension)
+            self.store = QdrantEdgeStore(folder / STORE_NAME, *_dimensions(manifest))
         except StoreError:
             self.catalogue.close()
             raise
@@ -115,8 +114,7 @@ def create_index(folder: Path, manifest: Manifest, *, rebuild: bool = False) -> 
         if not rebuild:
             _check_unused(folder)
         _clear(folder)
-        dimension = manifest.embedder.dimension if manifest.embedder else None
-        QdrantEdgeStore(folder / STORE_NAME, dimension, create=True).close()
+        QdrantEdgeStore(folder / STORE_NAME, *_dimensions(manifest), create=True).close()
         Catalogue(folder / CATALOGUE_NAME).close()
         manifests.write(folder, manifest)
         return Index(folder, lock, manifest)
@@ -131,6 +129,12 @@ def create_index(folder: Path, manifest: Manifest, *, rebuild: bool = False) -> 
 def is_index(folder: Path) -> bool:
     """Tell whether there is an index at ``folder``."""
     return _why_no_index(folder) is None
+
+
+def _dimensions(manifest: Manifest) -> tuple[int | None, int | None]:
+    """Return the lengths of an index's vectors and token vectors."""
+    embedder, token_encoder = manifest.embedder, manifest.token_encoder
+    return embedder.dimension if embedder else None, token_encoder.dimension if token_encoder else None
 
 
 def _why_no_index(folder: Path) -> str | None:

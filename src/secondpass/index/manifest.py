@@ -16,8 +16,10 @@ from secondpass.text.terms import ANALYZER
 
 FILE_NAME = "manifest.json"
 VERSION = version("secondpass")
-FORMAT = 1
+FORMAT = 2
 """Raised when an older secondpass could no longer read the folder."""
+_FORMAT_WITHOUT_TOKENS = 1
+"""What an index without token vectors is written as: it has nothing that the first version could not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,18 @@ class EmbedderIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenEncoderIdentity:
+    """The space of an index's token vectors."""
+
+    name: str
+    revision: str
+    dimension: int
+
+    def __str__(self) -> str:
+        return f"token encoder {self.name!r} ({self.dimension} dimensions, revision {self.revision})"
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything that two runs over one index must agree on, and when and by whom it was made."""
 
@@ -41,16 +55,24 @@ class Manifest:
     chunker_parameters: Mapping[str, int | float | str | bool]
     embedder: EmbedderIdentity | None = None
     analyzer: str = ANALYZER
-    format: int = FORMAT
+    token_encoder: TokenEncoderIdentity | None = None
     secondpass: str = VERSION
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def format(self) -> int:
+        """The first version of the folder's format that holds all of this index."""
+        return _FORMAT_WITHOUT_TOKENS if self.token_encoder is None else FORMAT
 
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Write the manifest so that it is there whole or not at all."""
+    fields = asdict(manifest) | {"format": manifest.format}
+    if manifest.token_encoder is None:
+        del fields["token_encoder"]
     temporary = folder / (FILE_NAME + ".new")
     with temporary.open("w", encoding="utf-8") as file:
-        json.dump(asdict(manifest), file, ensure_ascii=False, indent=2)
+        json.dump(fields, file, ensure_ascii=False, indent=2)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / FILE_NAME)
@@ -94,12 +116,18 @@ def _parse(fields: dict[str, Any]) -> Manifest:
         raise TypeError("format is no number")
     if fields["format"] > FORMAT:
         raise _NewerFormatError(fields["format"])
-    embedder = fields.pop("embedder")
-    identity = None
-    if embedder is not None:
-        identity = EmbedderIdentity(str(embedder["name"]), str(embedder["revision"]), int(embedder["dimension"]))
-    parameters = dict(fields.pop("chunker_parameters"))
-    return Manifest(embedder=identity, chunker_parameters=parameters, **fields)
+    del fields["format"]
+    embedder, token_encoder = fields.pop("embedder"), fields.pop("token_encoder", None)
+    return Manifest(
+        embedder=None if embedder is None else EmbedderIdentity(*_space(embedder)),
+        token_encoder=None if token_encoder is None else TokenEncoderIdentity(*_space(token_encoder)),
+        chunker_parameters=dict(fields.pop("chunker_parameters")),
+        **fields,
+    )
+
+
+def _space(identity: dict[str, Any]) -> tuple[str, str, int]:
+    return str(identity["name"]), str(identity["revision"]), int(identity["dimension"])
 
 
 def check_embedder(folder: Path, manifest: Manifest, wanted: EmbedderIdentity | None) -> None:
@@ -113,6 +141,17 @@ def check_embedder(folder: Path, manifest: Manifest, wanted: EmbedderIdentity | 
         )
 
 
+def check_token_encoder(folder: Path, manifest: Manifest, wanted: TokenEncoderIdentity | None) -> None:
+    """Refuse to search or extend an index with another token encoder than it was built with."""
+    built = manifest.token_encoder
+    if built != wanted:
+        use = f"--token-encoder {built.name}" if built else "it without --token-encoder"
+        raise StoreError(
+            f"The index at {folder} was built with {built or 'no token encoder'}; you asked for {wanted or 'none'}. "
+            f"Use {use}, or build a new index with --index OTHER, or build this one again with --rebuild."
+        )
+
+
 def check(folder: Path, manifest: Manifest, wanted: Manifest) -> None:
     """Refuse to add to an index in another way than it was built; two ways in one index cannot be told apart.
 
@@ -120,6 +159,7 @@ def check(folder: Path, manifest: Manifest, wanted: Manifest) -> None:
         StoreError: names both ways and what to do.
     """
     check_embedder(folder, manifest, wanted.embedder)
+    check_token_encoder(folder, manifest, wanted.token_encoder)
     check_analyzer(folder, manifest)
     check_chunking(folder, manifest, wanted)
 

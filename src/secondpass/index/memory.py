@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from secondpass.index.order import Found, best_first, reading_order
-from secondpass.index.vectors import check_query, check_vector
+from secondpass.index.vectors import check_query, check_token_query, check_token_vectors, check_vector
+from secondpass.models.maxsim import PackedPassages, open_maxsim, pack
 from secondpass.types import Chunk, Entry, FloatArray, IdArray, TermVector
 
 
@@ -29,20 +30,23 @@ class MemoryStore:
     ``ln(1 + (N - n + 0.5) / (n + 0.5))``; N counts all chunks, n those with the term. Nothing is approximate.
     """
 
-    def __init__(self, dimension: int | None = None) -> None:
+    def __init__(self, dimension: int | None = None, token_dimension: int | None = None) -> None:
         self.dimension = dimension
+        self.token_dimension = token_dimension
         self._entries: dict[tuple[str, str], Entry] = {}
         self._postings: _Postings | None = None
         self._vectors: FloatArray | None = None
+        self._tokens: PackedPassages | None = None
 
     def replace(self, doc_ids: Sequence[str], entries: Sequence[Entry]) -> None:
         """Remove all chunks of ``doc_ids`` and add ``entries``."""
         for entry in entries:
             check_vector(entry, self.dimension)
+            check_token_vectors(entry, self.token_dimension)
         gone = set(doc_ids)
         kept = {key: entry for key, entry in self._entries.items() if key[0] not in gone}
         self._entries = kept | {(entry.chunk.doc_id, entry.chunk.id): entry for entry in entries}
-        self._postings = self._vectors = None
+        self._postings = self._vectors = self._tokens = None
 
     def search_terms(self, query: TermVector, top_k: int) -> list[Found]:
         """Return the ``top_k`` chunks with the highest BM25 score, best first."""
@@ -62,6 +66,16 @@ class MemoryStore:
             rows = [entry.vector for entry in self._entries.values() if entry.vector is not None]
             self._vectors = _unit(np.array(rows, dtype=np.float32).reshape(len(rows), len(query)))
         scores = self._vectors @ _unit(query[None, :])[0]  # (N,)
+        return self._best(scores, np.arange(len(scores)), top_k)
+
+    def search_tokens(self, query: FloatArray, top_k: int) -> list[Found]:
+        """Return the ``top_k`` chunks with the highest MaxSim to ``query`` (float32 [Q, D]), best first."""
+        check_token_query(query, self.token_dimension)
+        if self._tokens is None:
+            rows = [entry.token_vectors for entry in self._entries.values() if entry.token_vectors is not None]
+            vectors = np.concatenate([np.empty((0, query.shape[1]), np.float32), *rows])
+            self._tokens = pack(vectors, [len(row) for row in rows])
+        scores = open_maxsim("numpy").score(query, self._tokens)
         return self._best(scores, np.arange(len(scores)), top_k)
 
     def chunks_of(self, doc_id: str) -> list[Chunk]:

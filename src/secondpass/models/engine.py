@@ -36,8 +36,8 @@ class Batch:
     """The sequences of one forward pass, without padding.
 
     ``ids[i]``: int64 [L_i]. ``second_starts[i]``: where the second segment (token type 1) begins, L_i where there is
-    none. ``width``: what an engine that pads pads to; at least the longest L_i. ``attended[i]``: how many leading tokens
-    may be looked at by the others (ColBERT's query masks are computed but not looked at); None = all of them.
+    none. ``width``: what an engine that pads pads to; at least the longest L_i. ``attended[i]``: how many leading
+    tokens may be looked at by the others (ColBERT's query masks are computed but not looked at); None = all of them.
     """
 
     ids: tuple[TokenIds, ...]
@@ -53,9 +53,15 @@ class EncoderEngine(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The engine's name."""
+        ...
+
     @property
-    def precision(self) -> Precision: ...
+    def precision(self) -> Precision:
+        """What the large matrix products are computed in."""
+        ...
+
     def run(self, batch: Batch) -> FloatArray:
         """Return float32 [B, C] logits (head ``classify``), or float32 [sum of L_i, D] vectors (head ``tokens``)."""
         ...

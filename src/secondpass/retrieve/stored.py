@@ -20,7 +20,7 @@ class BM25Retriever:
         check_top_k(top_k)
         terms = query_vector(query)
         found = self.store.search_terms(terms, top_k) if len(terms.ids) else []
-        return _as_hits(found, self.name, "bm25")
+        return as_hits(found, self.name, "bm25")
 
 
 class DenseRetriever:
@@ -38,7 +38,7 @@ class DenseRetriever:
         if not query.strip():
             return []
         vector = self.embedder.encode_query([query])[0]  # (D,)
-        return _as_hits(self.store.search_vector(vector, top_k), self.name, "cosine")
+        return as_hits(self.store.search_vector(vector, top_k), self.name, "cosine")
 
 
 def check_top_k(top_k: int) -> None:
@@ -47,7 +47,8 @@ def check_top_k(top_k: int) -> None:
         raise InputError(f"top_k is {top_k}; it must be 1 or more.")
 
 
-def _as_hits(found: list[tuple[Chunk, float]], stage: str, scale: Scale) -> list[Hit]:
+def as_hits(found: list[tuple[Chunk, float]], stage: str, scale: Scale) -> list[Hit]:
+    """Return what a store found as the hits of the stage that asked."""
     return [
         Hit(chunk, score, scale, (StageScore(stage, rank, score, scale),))
         for rank, (chunk, score) in enumerate(found, start=1)

@@ -1,0 +1,247 @@
+"""Cross-encoders: a sequence classifier that reads query and passage together, on any engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from secondpass.errors import InputError
+from secondpass.models.batching import BUDGET_TOKENS, make_batch, plan, run_batches
+from secondpass.models.checkpoint import Checkpoint, read_checkpoint, reranker_family
+from secondpass.models.classifier_scores import LogitReading, logit_reading
+from secondpass.models.engine import EncoderEngine, EngineOptions, TokenIds
+from secondpass.models.engines import open_engine
+from secondpass.models.module_list import transformer_folder
+from secondpass.models.pair_reading import BCE_CHARACTERS, LongPassages, PairReading, ReadingRules, read_pair
+from secondpass.models.profile_records import RerankerProfile
+from secondpass.models.tokenizer import EncodedText, PairTemplate, TextTokenizer
+from secondpass.models.windows import WindowUnit, merge_scores
+from secondpass.types import PassageScore, Scale
+
+_log = logging.getLogger(__name__)
+_LEAST_TOKENS = 32
+_BUDGET_TOKENS_GPU = 32 * BUDGET_TOKENS
+# Positions of these count from after the padding id, so that the table holds that many rows more than tokens.
+_SHIFTED_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"})
+
+
+@dataclass(frozen=True, slots=True)
+class CrossEncoderModel:
+    """A classifier's folder, read: everything a score depends on but the engine."""
+
+    name: str
+    checkpoint: Checkpoint
+    tokenizer: TextTokenizer
+    template: PairTemplate
+    rules: ReadingRules
+    logits: LogitReading
+    position_limit: int
+
+
+class CrossEncoderScorer:
+    """A `PairScorer` over a sequence classifier; safe to share between threads.
+
+    ``memory_retries`` counts how often a batch was halved because memory did not suffice, ``queries_cut`` how many
+    questions were longer than what is read of them; the scores of such a call are marked as truncated.
+    """
+
+    def __init__(self, model: CrossEncoderModel, engine: EncoderEngine, budget_tokens: int = BUDGET_TOKENS) -> None:
+        self._model = model
+        self.engine = engine
+        self._fingerprint = _fingerprint(model, engine)
+        self._budget_tokens = budget_tokens
+        self._lock = threading.Lock()
+        self.memory_retries = 0
+        self.queries_cut = 0
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def scale(self) -> Scale:
+        """What the scores mean."""
+        return self._model.logits.scale
+
+    @property
+    def gives_probability(self) -> bool:
+        """Whether the logistic function of a score is the probability that the authors publish."""
+        return self._model.logits.gives_probability
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with weights, template, lengths, rules and precision."""
+        return self._fingerprint
+
+    def score(self, query: str, passages: Sequence[str]) -> list[PassageScore]:
+        """Score ``passages``, in their order.
+
+        Raises:
+            InputError: the model gives no number, or memory does not suffice.
+        """
+        rules = self._model.rules
+        texts = [text[:BCE_CHARACTERS] for text in passages] if rules.bce else passages
+        question = self._model.tokenizer.encode([query])[0]
+        encoded = self._model.tokenizer.encode(texts, offsets_from=rules.room - min(len(question), rules.room) + 1)
+        readings = [read_pair(question, text, one, rules) for text, one in zip(texts, encoded, strict=True)]
+        self._note_cut_query(question, readings)
+        pairs = [
+            self._model.template.join(question.ids[: reading.query_tokens], one.ids[start:end])
+            for one, reading in zip(encoded, readings, strict=True)
+            for start, end in reading.windows
+        ]
+        scores = iter(self._compute(pairs).tolist())
+        return [
+            self._merge([next(scores) for _ in reading.windows], one, reading, cut=len(text) < len(passage))
+            for passage, text, one, reading in zip(passages, texts, encoded, readings, strict=True)
+        ]
+
+    def _merge(self, scores: list[float], encoded: EncodedText, reading: PairReading, cut: bool) -> PassageScore:
+        score, winner = merge_scores(scores, self._model.rules.rule)
+        alone = reading.windows == ((0, len(encoded)),)
+        return PassageScore(
+            score=score,
+            span=None if alone or self._model.rules.long == "truncate" else encoded.span(*reading.windows[winner]),
+            tokens=len(encoded),
+            windows=len(reading.windows),
+            truncated=cut or not reading.whole,
+        )
+
+    def _compute(self, pairs: Sequence[tuple[TokenIds, int]]) -> npt.NDArray[np.float64]:
+        scores = np.zeros(len(pairs), dtype=np.float64)
+        groups = plan([len(ids) for ids, _ in pairs], self._budget_tokens)
+        batches = [make_batch([pairs[i] for i in group], limit=self._model.position_limit) for group in groups]
+        run = run_batches(self.engine, batches)
+        for group, logits in zip(groups, run.outputs, strict=True):
+            scores[group] = self._model.logits.scores(logits)
+        if run.retries:
+            with self._lock:
+                self.memory_retries += run.retries
+        if not np.isfinite(scores).all():
+            raise InputError(
+                f"The model at {self._model.checkpoint.folder} gives {scores[~np.isfinite(scores)][0]} as a score "
+                f"({self.engine.name}, {self.engine.precision}): its weights are damaged or too large for this "
+                "precision; fetch it again, or compute in f32."
+            )
+        return scores
+
+    def _note_cut_query(self, question: EncodedText, readings: Sequence[PairReading]) -> None:
+        kept = min((reading.query_tokens for reading in readings), default=len(question))
+        if kept < len(question):
+            with self._lock:
+                self.queries_cut += 1
+            _log.warning("%s reads %d of the question's %d tokens.", self.name, kept, len(question))
+
+
+def _fingerprint(model: CrossEncoderModel, engine: EncoderEngine) -> str:
+    settings = [dataclasses.asdict(part) for part in (model.template, model.rules, model.logits)]
+    parts = json.dumps([model.checkpoint.fingerprint(), settings, engine.precision], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """What a person may want otherwise than the model's profile says.
+
+    ``max_tokens`` is the longest input, query and template included (None: the model's own limit). ``long`` passages
+    are read in windows of tokens or of whole sentences (``unit``), or cut as the reference libraries do.
+    """
+
+    max_tokens: int | None = None
+    long: LongPassages = "windows"
+    unit: WindowUnit = "tokens"
+
+
+def open_cross_encoder(
+    folder: Path,
+    profile: RerankerProfile | None = None,
+    options: EngineOptions | None = None,
+    reading: ReadingOptions | None = None,
+    engine: EncoderEngine | None = None,
+    name: str = "",
+) -> CrossEncoderScorer:
+    """Open the cross-encoder in ``folder``; ``engine`` is one that is open already.
+
+    ``name`` is what the scorer is called (empty: the profile's name, or the folder's).
+
+    Raises:
+        InputError: the folder holds no cross-encoder, or the longest input is more than the model reads.
+    """
+    options = options or EngineOptions()
+    model = read_cross_encoder(folder, profile, reading, name)
+    engine = engine or open_engine(transformer_folder(folder), "classify", options)
+    budget = BUDGET_TOKENS if options.device == "cpu" else _BUDGET_TOKENS_GPU
+    return CrossEncoderScorer(model, engine, budget)
+
+
+def read_cross_encoder(
+    folder: Path, profile: RerankerProfile | None = None, reading: ReadingOptions | None = None, name: str = ""
+) -> CrossEncoderModel:
+    """Read all of a cross-encoder but its weights."""
+    checkpoint = read_checkpoint(folder)
+    family = reranker_family(checkpoint, profile)
+    if family != "cross-encoder":
+        raise InputError(f"The model at {folder} is of the family {family}, not a cross-encoder.")
+    place = folder if (folder / "tokenizer.json").is_file() else transformer_folder(folder)
+    tokenizer = TextTokenizer(place)
+    template = tokenizer.pair_template(int(checkpoint.config.get("type_vocab_size") or 0))
+    positions = _position_limit(checkpoint)
+    reading = reading or ReadingOptions()
+    limit = _max_tokens(checkpoint, tokenizer, profile, reading.max_tokens, positions)
+    rules = _rules(limit, template.special_count, profile, reading)
+    called = name or (profile.name if profile else folder.name)
+    return CrossEncoderModel(
+        called, checkpoint, tokenizer, template, rules, logit_reading(checkpoint, profile), positions
+    )
+
+
+def _rules(
+    max_tokens: int, special_tokens: int, profile: RerankerProfile | None, reading: ReadingOptions
+) -> ReadingRules:
+    truncation = profile.truncation if profile else "longest_first"
+    rule = profile.windows if profile else "max"
+    if rule == "bce" and reading.long == "truncate":
+        truncation = "longest_first"  # what BCEmbedding's compute_score does
+    query_limit = profile.query_max_tokens if profile else None
+    if truncation == "only_second":
+        query_limit = min(query_limit or max_tokens, max_tokens * 3 // 4)  # FlagEmbedding's query_max_length
+    return ReadingRules(max_tokens, special_tokens, query_limit, truncation, reading.long, reading.unit, rule)
+
+
+def _max_tokens(
+    checkpoint: Checkpoint,
+    tokenizer: TextTokenizer,
+    profile: RerankerProfile | None,
+    wanted: int | None,
+    positions: int,
+) -> int:
+    written = tokenizer.settings.get("model_max_length")
+    # Tokenizers without a limit write 10^30.
+    own = min(positions, int(written)) if isinstance(written, int | float) and written > 0 else positions
+    limit = min(profile.max_tokens, positions) if profile else own
+    if wanted is None:
+        return limit
+    if not _LEAST_TOKENS <= wanted <= positions:
+        raise InputError(
+            f"max_tokens is {wanted}; the model at {checkpoint.folder} reads {_LEAST_TOKENS} to {positions} tokens."
+        )
+    return wanted
+
+
+def _position_limit(checkpoint: Checkpoint) -> int:
+    """Return how many tokens the model has positions for; a large number where it has no table of them."""
+    config = checkpoint.config
+    positions = int(config.get("max_position_embeddings") or 1_000_000)
+    if checkpoint.model_type in _SHIFTED_POSITIONS:
+        return positions - int(config.get("pad_token_id") or 0) - 1
+    return positions

@@ -1,0 +1,29 @@
+"""Which graph an engine runs for a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secondpass.models.engine import Head, Precision
+from secondpass.models.graph_shape import unsupported
+from secondpass.models.model_folder import read_json
+from secondpass.models.runnable import EngineGraph, Evaluate
+from secondpass.models.shipped_graph import open_shipped, shipped_file
+from secondpass.models.weights import has_weights
+from secondpass.models.written_graph import open_written
+from secondpass.types import FloatArray
+
+
+def open_engine_graph(
+    folder: Path, head: Head, precision: Precision, projection: FloatArray | None, evaluate: Evaluate
+) -> EngineGraph:
+    """Return our own graph where we can write one, else the ONNX file of the folder.
+
+    Raises:
+        InputError: neither is possible.
+    """
+    file = shipped_file(folder)
+    ours = has_weights(folder) and unsupported(read_json(folder / "config.json")) is None
+    if ours or file is None:
+        return open_written(folder, head, precision, projection, evaluate)
+    return open_shipped(folder, file, head, precision, projection)

@@ -1,0 +1,153 @@
+"""Opens an engine by name, or the fastest one that is installed: measured once on this machine, and remembered."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from secondpass.errors import InputError, MissingExtraError
+from secondpass.models.engine import EncoderEngine, EngineName, EngineOptions, Head, Precision
+from secondpass.models.engine_rates import EngineRate, machine, measure, remember, remembered
+from secondpass.models.model_folder import read_json
+from secondpass.types import FloatArray
+
+_log = logging.getLogger(__name__)
+_PLACES: dict[EngineName, str] = {
+    "openvino": "secondpass.models.openvino:OpenVinoEngine",
+    "onnx": "secondpass.models.onnx:OnnxEngine",
+    "torch": "secondpass.models.torch_engine:open_torch_engine",
+}
+_ANY_IN_TORCH = "secondpass.models.transformers_encoder:TransformersEncoderEngine"
+_PACKAGES: dict[EngineName, tuple[str, ...]] = {
+    "openvino": ("openvino", "onnx", "tokenizers", "safetensors"),
+    "onnx": ("onnxruntime", "onnx", "tokenizers", "safetensors"),
+    "torch": ("torch", "safetensors"),
+}
+_PRECISIONS: dict[EngineName, tuple[Precision, ...]] = {
+    "openvino": ("f32", "bf16", "int8"),
+    "onnx": ("f32", "int8"),
+    "torch": ("f32", "bf16"),
+}
+_SHAPE = (
+    "model_type", "hidden_size", "dim", "num_hidden_layers", "n_layers", "num_attention_heads", "n_heads",
+    "intermediate_size", "hidden_dim",
+)  # fmt: skip
+
+
+def installed_engines() -> list[EngineName]:
+    """Return the engines whose packages are installed; nothing is imported."""
+    return [name for name, packages in _PACKAGES.items() if all(find_spec(package) for package in packages)]
+
+
+def open_engine(
+    folder: Path, head: Head, options: EngineOptions | None = None, projection: FloatArray | None = None
+) -> EncoderEngine:
+    """Open the engine of ``options`` for the model in ``folder``.
+
+    ``auto`` is the fastest installed engine that computes in exactly ``options.precision``; another device than the cpu
+    is torch. ``projection`` (float32 [D, H], head ``tokens`` only): applied to every token vector.
+
+    Raises:
+        InputError: the engine cannot compute this model, this precision, or on this device.
+        MissingExtraError: the engine, or any engine that could, is not installed.
+    """
+    options = options or EngineOptions()
+    if options.name != "auto":
+        return _open(options.name, folder, head, options, projection)
+    candidates = _candidates(options)
+    if len(candidates) == 1:
+        return _open(candidates[0], folder, head, options, projection)
+    known = remembered(_key(candidates, folder, head, options))
+    if known is not None and known.engine in candidates:
+        return _open(known.engine, folder, head, options, projection)
+    return _fastest(candidates, folder, head, options, projection)
+
+
+def engine_rate(engine: EncoderEngine, folder: Path, head: Head, options: EngineOptions) -> EngineRate:
+    """Return how fast ``engine`` computes the model in ``folder``: as remembered, else measured now."""
+    name: EngineName = next(known for known in _PLACES if known == engine.name)
+    key = _key([name], folder, head, replace(options, precision=engine.precision))
+    rate = remembered(key)
+    if rate is None:
+        rate = measure(engine, _max_tokens(folder))
+        remember(key, rate)
+    return rate
+
+
+def _candidates(options: EngineOptions) -> list[EngineName]:
+    able = [name for name in _PLACES if options.precision in _PRECISIONS[name]]
+    if options.device != "cpu":
+        able = ["torch"]
+    installed = [name for name in installed_engines() if name in able]
+    if not installed:
+        raise MissingExtraError(f"Computing in {options.precision} on {options.device}", able[0])
+    return installed
+
+
+def _open(
+    name: EngineName, folder: Path, head: Head, options: EngineOptions, projection: FloatArray | None
+) -> EncoderEngine:
+    if name not in _PLACES:
+        raise InputError(f"There is no engine named {name!r}; known are auto, {', '.join(_PLACES)}.")
+    if name not in installed_engines():
+        raise MissingExtraError(f"The engine {name}", name)
+    module, _, attribute = _place(name, folder).partition(":")
+    engine: EncoderEngine = getattr(importlib.import_module(module), attribute)(folder, head, options, projection)
+    return engine
+
+
+def _place(name: EngineName, folder: Path) -> str:
+    if name == "torch":
+        weights = importlib.import_module("secondpass.models.torch_weights")
+        if weights.unsupported(read_json(folder / "config.json")):
+            return _ANY_IN_TORCH
+    return _PLACES[name]
+
+
+def _fastest(
+    candidates: list[EngineName], folder: Path, head: Head, options: EngineOptions, projection: FloatArray | None
+) -> EncoderEngine:
+    """Open every candidate, time each, and keep the fastest; one that cannot compute this model is passed over."""
+    best: tuple[EngineRate, EncoderEngine] | None = None
+    refusals: list[InputError] = []
+    for name in candidates:
+        try:
+            engine = _open(name, folder, head, options, projection)
+        except InputError as error:
+            refusals.append(error)
+            continue
+        rate = measure(engine, _max_tokens(folder))
+        remember(_key([name], folder, head, options), rate)
+        _log.info("%s, %s: %.0f tokens/s with the model at %s", name, options.precision, rate.tokens_per_second, folder)
+        if best is None or rate.tokens_per_second > best[0].tokens_per_second:
+            best = (rate, engine)
+    if best is None:
+        raise refusals[0]
+    remember(_key(candidates, folder, head, options), best[0])
+    return best[1]
+
+
+def _key(names: list[EngineName], folder: Path, head: Head, options: EngineOptions) -> str:
+    """Name everything that a speed depends on; a change of any is measured anew."""
+    config = read_json(folder / "config.json")
+    shape = "/".join(str(config[name]) for name in _SHAPE if name in config)
+    form = "weights" if any(folder.glob("*.safetensors")) else "file"
+    versions = ",".join(f"{name} {_version(_PACKAGES[name][0])}" for name in names)
+    threads = f"{options.threads or 'all'} threads"
+    return f"{machine()} | {threads} | {versions} | {shape} {form} | {head} | {options.precision}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # installed under another name, such as onnxruntime-gpu
+        return "of unknown version"
+
+
+def _max_tokens(folder: Path) -> int:
+    """Return a length that the model surely reads: RoBERTa's heirs reserve a few of their positions."""
+    return max(1, int(read_json(folder / "config.json").get("max_position_embeddings") or 512) - 4)

@@ -1,0 +1,145 @@
+"""MaxSim, the score of late interaction: for every vector of the query the nearest one of the passage, summed.
+
+``score = sum over i of max over j of q_i . p_j`` (ColBERT, arXiv:2004.12832, equation 3). Exact in float32.
+
+Passages are packed once and scored by many queries. A pack groups passages of equal length, so that one matrix product
+and one maximum do a whole group; lengths are made equal by repeating a passage's own last vector, which changes no
+maximum: there is no mask, and nothing that a mask could let through. What else was tried stands in docs/log.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from secondpass.errors import MissingExtraError
+from secondpass.types import FloatArray
+
+MaxSimName = Literal["auto", "onnxruntime", "openvino", "numpy"]
+Rows: TypeAlias = npt.NDArray[np.int64]
+
+LENGTH_MULTIPLE = 8
+_BLOCK_ROWS = 4096  # the products of a block of so many vectors stay in a core's cache
+
+_ENGINES = {
+    "onnxruntime": ("onnxruntime", "secondpass.models.maxsim_onnx:open_group_scorer", "onnx"),
+    "openvino": ("openvino", "secondpass.models.maxsim_openvino:open_group_scorer", "openvino"),
+}
+"""Name -> what must be installed, where it is made, the extra it comes with; the fastest first."""
+
+GroupScorer: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
+"""From a query, float32 [Q, D], and passages of one length, float32 [N, L, D], to their scores, float32 [N]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PassageGroup:
+    """Passages of one length: ``indices`` int64 [n] says which, ``vectors`` float32 [n, L, D]."""
+
+    indices: Rows
+    vectors: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPassages:
+    """The token vectors of ``count`` passages, ready to be scored."""
+
+    count: int
+    groups: tuple[PassageGroup, ...]
+
+
+class MaxSim(Protocol):
+    """Scores packed passages; safe to share between threads."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        ...
+
+    def score(self, query: FloatArray, passages: PackedPassages) -> FloatArray:
+        """Return the MaxSim of ``query`` (float32 [Q, D]) with every passage, float32 [N]."""
+        ...
+
+
+def pack(vectors: FloatArray, lengths: Sequence[int]) -> PackedPassages:
+    """Pack passages whose token vectors stand one after the other in ``vectors``, float32 [sum of ``lengths``, D].
+
+    Raises:
+        ValueError: a passage has no vector, or the lengths do not add up to the vectors.
+    """
+    sizes = np.asarray(lengths, dtype=np.int64)
+    if sizes.sum() != len(vectors) or (len(sizes) and sizes.min() < 1):
+        raise ValueError(f"{len(vectors)} vectors cannot be {len(sizes)} passages of {sizes.tolist()[:10]}... vectors")
+    starts = np.cumsum(sizes) - sizes
+    padded = -(-sizes // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+    groups: list[PassageGroup] = []
+    for length in np.unique(padded).tolist():
+        members = np.flatnonzero(padded == length)
+        step = max(1, _BLOCK_ROWS // length)
+        for first in range(0, len(members), step):
+            indices = members[first : first + step]
+            within = np.minimum(np.arange(length), sizes[indices, None] - 1)  # (n, L)
+            groups.append(PassageGroup(indices, vectors[starts[indices, None] + within]))
+    return PackedPassages(len(sizes), tuple(groups))
+
+
+def open_maxsim(name: MaxSimName = "auto") -> MaxSim:
+    """Return the engine of this name; ``auto`` takes the fastest that is installed, and numpy is always there.
+
+    Raises:
+        MissingExtraError: the named engine is not installed.
+    """
+    if name == "auto":
+        return _open(next((known for known, (package, _, _) in _ENGINES.items() if find_spec(package)), "numpy"))
+    return _open(name)
+
+
+def winning_window(query: FloatArray, vectors: FloatArray, window_lengths: Sequence[int]) -> int:
+    """Return which window gives most of a passage's score: the sum of the maxima that its vectors reach.
+
+    ``vectors``, float32 [L, D], are those of the passage's windows one after the other; the first of equals wins.
+    """
+    similarities = query @ vectors.T  # (Q, L)
+    windows = np.repeat(np.arange(len(window_lengths)), window_lengths)[similarities.argmax(axis=1)]
+    return int(np.bincount(windows, weights=similarities.max(axis=1), minlength=len(window_lengths)).argmax())
+
+
+class _GroupedMaxSim:
+    """MaxSim by a function that scores one group."""
+
+    def __init__(self, name: str, score_group: GroupScorer) -> None:
+        self.name = name
+        self._score_group = score_group
+
+    def score(self, query: FloatArray, passages: PackedPassages) -> FloatArray:
+        """Return the MaxSim of ``query`` (float32 [Q, D]) with every passage, float32 [N]."""
+        scores = np.zeros(passages.count, np.float32)
+        contiguous = np.ascontiguousarray(query, dtype=np.float32)
+        for group in passages.groups:
+            scores[group.indices] = self._score_group(contiguous, group.vectors)
+        return scores
+
+
+@cache
+def _open(name: str) -> MaxSim:
+    if name == "numpy":
+        return _GroupedMaxSim("numpy", _score_group)
+    package, place, extra = _ENGINES[name]
+    if find_spec(package) is None:
+        raise MissingExtraError(f"MaxSim by {name}", extra)
+    module, _, attribute = place.partition(":")
+    return _GroupedMaxSim(name, getattr(importlib.import_module(module), attribute)())
+
+
+def _score_group(query: FloatArray, vectors: FloatArray) -> FloatArray:
+    count, length, dimension = vectors.shape
+    products = query @ vectors.reshape(-1, dimension).T  # (Q, n x L): the faster of the two orders
+    nearest = np.maximum.reduceat(products, np.arange(0, count * length, length), axis=1)  # (Q, n)
+    total: FloatArray = nearest.sum(axis=0, dtype=np.float32)
+    return total

@@ -1,0 +1,34 @@
+"""MaxSim of one group of passages by OpenVINO, in float32 whatever the machine would rather take."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import openvino
+from openvino import opset13
+
+from secondpass.models.maxsim import GroupScorer
+from secondpass.types import FloatArray
+
+_SETTINGS = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1}
+
+
+def open_group_scorer() -> GroupScorer:
+    """Return a function that scores one group; it computes on one thread, one caller after the other."""
+    passages = opset13.parameter([-1, -1, -1], np.float32)  # [N, L, D]
+    query_columns = opset13.parameter([-1, -1], np.float32)  # [D, Q]
+    axis = opset13.constant(np.array([1], np.int64))
+    nearest = opset13.reduce_max(opset13.matmul(passages, query_columns, False, False), axis, False)
+    model = openvino.Model([opset13.reduce_sum(nearest, axis, False)], [passages, query_columns], "maxsim")
+    compiled = openvino.Core().compile_model(model, "CPU", _SETTINGS)
+    local = threading.local()
+
+    def score_group(query: FloatArray, vectors: FloatArray) -> FloatArray:
+        if not hasattr(local, "request"):
+            local.request = compiled.create_infer_request()
+        result = local.request.infer({0: vectors, 1: np.ascontiguousarray(query.T)}, share_inputs=True)
+        scores: FloatArray = np.array(result[0], dtype=np.float32)
+        return scores
+
+    return score_group

@@ -1,0 +1,56 @@
+"""What torch engines share: the device, the precision, and one way of saying that memory ran out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from secondpass.errors import InputError
+from secondpass.models.engine import Precision
+
+_DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+
+
+def open_device(name: str) -> torch.device:
+    """Return the device ``name``.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"There is no device {name!r}; accepted are cpu, cuda, cuda:1 and so on.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"The device {name} is not here: torch finds {torch.cuda.device_count()} CUDA devices.")
+    return device
+
+
+def number_type(precision: Precision) -> torch.dtype:
+    """Return torch's type of numbers for ``precision``.
+
+    Raises:
+        InputError: torch engines do not compute in it.
+    """
+    if precision not in _DTYPES:
+        raise InputError(
+            f"The torch engine computes in {' or '.join(_DTYPES)}, not in {precision}; "
+            "the engines openvino and onnx know int8."
+        )
+    return _DTYPES[precision]
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn torch's ways of saying that memory ran out into ``MemoryError``."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error
+    except RuntimeError as error:
+        if any(sign in str(error) for sign in _NO_MEMORY):
+            raise MemoryError(str(error)) from error
+        raise

@@ -1,0 +1,106 @@
+"""Any encoder that transformers knows, padded: for the architectures that the packed forward does not compute.
+
+Only safetensors weights are read, and no code that comes with a model is run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import AutoModel, AutoModelForSequenceClassification
+from transformers.utils.logging import disable_progress_bar
+
+from secondpass.errors import InputError
+from secondpass.models.engine import Batch, EngineOptions, Head, Precision
+from secondpass.models.torch_device import memory_errors, number_type, open_device
+from secondpass.types import FloatArray
+
+
+class TransformersEncoderEngine:
+    """An `EncoderEngine` over a model of transformers; parameters as for `TorchEncoderEngine`.
+
+    Raises:
+        InputError: the model, the precision or the device cannot be used.
+    """
+
+    def __init__(
+        self, folder: Path, head: Head, options: EngineOptions | None = None, projection: FloatArray | None = None
+    ) -> None:
+        options = options or EngineOptions()
+        self._precision = options.precision
+        self._device = open_device(options.device)
+        if options.threads is not None and self._device.type == "cpu":
+            torch.set_num_threads(options.threads)
+        self._head: Head = head
+        self._lock = threading.Lock()
+        self.fallbacks = ("computed through transformers, with padding",)
+        dtype = number_type(options.precision)
+        with memory_errors():
+            self._model = _load(folder, head).to(self._device, dtype).eval()
+            self._projection = None if projection is None else torch.from_numpy(projection).to(self._device)
+        self._pad_id = int(self._model.config.pad_token_id or 0)
+        segments = int(getattr(self._model.config, "type_vocab_size", 0) or 0)
+        self._segments = segments > 1 and "token_type_ids" in inspect.signature(self._model.forward).parameters
+
+    @property
+    def name(self) -> Literal["torch"]:
+        """The engine's name: it is the torch engine for what `TorchEncoderEngine` does not compute."""
+        return "torch"
+
+    @property
+    def precision(self) -> Precision:
+        """The precision that everything is computed in."""
+        return self._precision
+
+    def run(self, batch: Batch) -> FloatArray:
+        """Return float32 [B, C] logits (head ``classify``), or float32 [sum of L_i, D] vectors (head ``tokens``)."""
+        feed, real = self._padded(batch)
+        with self._lock, memory_errors(), torch.inference_mode():
+            output = self._model(**feed, return_dict=True)
+            if self._head == "classify":
+                return _numbers(output.logits)
+            vectors = output.last_hidden_state[torch.from_numpy(real).to(self._device)].float()
+            if self._projection is not None:
+                vectors = functional.normalize(functional.linear(vectors, self._projection), dim=-1)
+            return _numbers(vectors)
+
+    def _padded(self, batch: Batch) -> tuple[dict[str, Tensor], np.ndarray[Any, np.dtype[np.bool_]]]:
+        size = (len(batch.ids), batch.width)
+        ids = np.full(size, self._pad_id, dtype=np.int64)
+        mask, types = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+        real = np.zeros(size, dtype=np.bool_)
+        attended = batch.attended or [len(one) for one in batch.ids]
+        for row, (one, second_start, seen) in enumerate(zip(batch.ids, batch.second_starts, attended, strict=True)):
+            ids[row, : len(one)] = one
+            real[row, : len(one)] = True
+            mask[row, :seen] = 1
+            types[row, second_start : len(one)] = 1
+        feed = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": types} if self._segments else {})
+        return {name: torch.from_numpy(array).to(self._device) for name, array in feed.items()}, real
+
+
+def _numbers(tensor: Tensor) -> FloatArray:
+    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+
+
+def _load(folder: Path, head: Head) -> Any:
+    disable_progress_bar()
+    loader = AutoModelForSequenceClassification if head == "classify" else AutoModel
+    try:
+        model, report = loader.from_pretrained(
+            folder, trust_remote_code=False, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise InputError(f"transformers cannot load the model at {folder}: {error}") from error
+    # transformers fills what is missing with random numbers and goes on.
+    missing = [name for name in report["missing_keys"] if head == "classify" or "pooler" not in name]
+    if missing:
+        raise InputError(f"The weights in {folder} hold no {missing[0]!r}, which its architecture has; fetch it again.")
+    return model

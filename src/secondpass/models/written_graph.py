@@ -1,0 +1,58 @@
+"""The graph we write ourselves of a model folder: made once, kept in the cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from secondpass.models.engine import Batch, Head, Precision
+from secondpass.models.engine_files import made_once
+from secondpass.models.graph import GRAPH_FILE
+from secondpass.models.graph_encoder import EncoderGraph
+from secondpass.models.graph_linear import Int8Linear
+from secondpass.models.graph_shape import LOGITS, TOKENS, read_graph_shape
+from secondpass.models.padding import Embeddings, real_tokens
+from secondpass.models.quantize import calibrated_ranges
+from secondpass.models.runnable import EngineGraph, Evaluate
+from secondpass.models.weight_files import fingerprint
+from secondpass.models.weights import Weights
+from secondpass.types import FloatArray
+
+
+def open_written(
+    folder: Path, head: Head, precision: Precision, projection: FloatArray | None, evaluate: Evaluate
+) -> EngineGraph:
+    """Return the graph of the model in ``folder``; where it is not in the cache it is written, int8 after calibration.
+
+    Raises:
+        InputError: no graph can be written for this architecture, or its weights cannot be read.
+    """
+    shape = read_graph_shape(folder)
+    weights = Weights(folder)
+    embeddings = Embeddings(weights, shape)
+
+    def make(target: Path) -> None:
+        linear = None
+        if precision == "int8":
+            linear = Int8Linear(calibrated_ranges(folder, weights, shape, head, embeddings, evaluate))
+        EncoderGraph(weights, shape, head, projection, linear).write(target)
+
+    kind = "int8" if precision == "int8" else "f32"  # bf16 is made of float32 by the engine
+    name = f"{fingerprint(folder)}-{head}-{kind}"
+    if projection is not None:
+        name += f"-{hashlib.sha256(np.ascontiguousarray(projection, np.float32).tobytes()).hexdigest()[:8]}"
+    graph = made_once(name, make) / GRAPH_FILE
+    if head == "classify":
+        return EngineGraph(graph, LOGITS, embeddings.inputs, _whole)
+    return EngineGraph(graph, TOKENS, embeddings.inputs, _real)
+
+
+def _whole(batch: Batch, output: FloatArray) -> FloatArray:
+    del batch
+    return np.array(output, dtype=np.float32)
+
+
+def _real(batch: Batch, output: FloatArray) -> FloatArray:
+    return np.asarray(output[real_tokens(batch)], dtype=np.float32)

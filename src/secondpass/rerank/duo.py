@@ -1,0 +1,83 @@
+"""Rerank by comparing passages two by two with a model that gives probabilities (duoT5, arXiv:2101.05667)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations, permutations
+from typing import Literal
+
+from secondpass.errors import InputError
+from secondpass.models.comparison import PassageComparator
+from secondpass.rerank.ordering import check_top_n, with_score
+from secondpass.types import Hit, StageScore
+
+Aggregation = Literal["both_orders", "one_order"]
+"""How probabilities of pairs become a score for each of n passages.
+
+``both_orders``: every pair is read as (i, j) and as (j, i); a passage's score is the sum of what it wins in each, p
+where it stands first and 1 - p where second (duoT5's SYM-SUM, as in pygaggle); n(n - 1) calls. ``one_order``: only as
+(i, j) with i before j in the given order, which gets p, and j gets 1 - p (rank_llm's DuoT5); n(n - 1) / 2 calls, and
+whatever the model favours about the first place stays in.
+"""
+
+
+class DuoReranker:
+    """Order the first ``depth`` hits by the sum of their won comparisons; the rest follow in the given order.
+
+    Equal passages are compared once, passages without text never: they come last of the compared ones. Scores are
+    ``rank_only``: sums of probabilities for what was compared, and below 0 for what was not.
+    """
+
+    def __init__(
+        self, comparator: PassageComparator, aggregation: Aggregation = "both_orders", depth: int = 20
+    ) -> None:
+        if depth < 1:
+            raise InputError(f"depth is {depth}; it must be 1 or more.")
+        self._comparator, self._aggregation, self._depth = comparator, aggregation, depth
+
+    @property
+    def name(self) -> str:
+        """The comparator's name."""
+        return self._comparator.name
+
+    def call_count(self, count: int) -> int:
+        """Return how many sequences go through the model for ``count`` different passages."""
+        compared = min(count, self._depth)
+        pairs = compared * (compared - 1)
+        return pairs if self._aggregation == "both_orders" else pairs // 2
+
+    def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
+        """Return the best ``top_n`` of ``hits``, best first; ties keep the given order."""
+        check_top_n(top_n)
+        head = list(hits[: self._depth]) if query.strip() else []
+        wins, cut = self._wins(query, [hit.chunk.text for hit in head])
+        scores = [wins[hit.chunk.text] if hit.chunk.text.strip() else 0.0 for hit in head]
+        order = sorted(range(len(head)), key=lambda index: (not head[index].chunk.text.strip(), -scores[index]))
+        placed = [(head[index], scores[index]) for index in order]
+        placed += [(hit, -float(place)) for place, hit in enumerate(hits[len(head) :], start=1)]
+        return [
+            replace(
+                with_score(hit, StageScore(self.name, rank, score, "rank_only"), hit.evidence),
+                truncated=hit.truncated or hit.chunk.text in cut,
+            )
+            for rank, (hit, score) in enumerate(placed[:top_n], start=1)
+        ]
+
+    def _wins(self, query: str, texts: Sequence[str]) -> tuple[dict[str, float], set[str]]:
+        """Return each different text's score, and the texts of which not all was read in every comparison."""
+        distinct = list(dict.fromkeys(text for text in texts if text.strip()))
+        pair_up = permutations if self._aggregation == "both_orders" else combinations
+        pairs = [(first, second) for first, second in pair_up(distinct, 2)]
+        wins = dict.fromkeys(distinct, 0.0)
+        if not pairs:
+            return wins, set()
+        said = self._comparator.compare(query, pairs)
+        cut: set[str] = set()
+        for (first, second), probability, (first_cut, second_cut) in zip(
+            pairs, said.probabilities.tolist(), said.cut.tolist(), strict=True
+        ):
+            wins[first] += probability
+            wins[second] += 1 - probability
+            cut |= {text for text, was_cut in ((first, first_cut), (second, second_cut)) if was_cut}
+        return wins, cut

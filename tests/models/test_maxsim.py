@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secondpass.errors import MissingExtraError
+from secondpass.models import maxsim
+from secondpass.models.maxsim import LENGTH_MULTIPLE, MaxSimName, open_maxsim, pack, winning_window
+from secondpass.types import FloatArray
+
+ENGINES: list[MaxSimName] = ["onnxruntime", "openvino", "numpy"]
+
+
+def unit_vectors(generator: np.random.Generator, count: int, dimension: int) -> FloatArray:
+    vectors = generator.standard_normal((count, dimension)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+def by_hand(query: FloatArray, passages: list[FloatArray]) -> list[float]:
+    """The definition, in float64."""
+    return [float((query.astype(np.float64) @ one.astype(np.float64).T).max(axis=1).sum()) for one in passages]
+
+
+def parts(vectors: FloatArray, lengths: list[int]) -> list[FloatArray]:
+    return np.split(vectors, np.cumsum(lengths)[:-1])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(
+    lengths=st.lists(st.integers(1, 70), min_size=1, max_size=30),
+    query_length=st.integers(1, 40),
+    dimension=st.sampled_from([3, 96, 128]),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=25, deadline=None)
+def test_scores_are_the_sums_of_the_maxima(
+    engine: MaxSimName, lengths: list[int], query_length: int, dimension: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    vectors = unit_vectors(generator, sum(lengths), dimension)
+    query = unit_vectors(generator, query_length, dimension)
+    scores = open_maxsim(engine).score(query, pack(vectors, lengths))
+    np.testing.assert_allclose(scores, by_hand(query, parts(vectors, lengths)), atol=1e-5)
+    assert scores.dtype == np.float32
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_passage_that_points_away_stays_negative_beside_a_longer_one(engine: MaxSimName) -> None:
+    query = np.array([[1, 0], [1, 0]], np.float32)
+    away = np.array([[-1, 0]], np.float32)
+    longer = np.array([[0, 1]] * 19, np.float32)
+    scores = open_maxsim(engine).score(query, pack(np.concatenate([away, longer]), [1, 19]))
+    assert scores.tolist() == [-2.0, 0.0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_score_is_the_same_alone_and_among_a_thousand(engine: MaxSimName) -> None:
+    generator = np.random.default_rng(3)
+    lengths = generator.integers(1, 220, 1000).tolist()
+    vectors = unit_vectors(generator, sum(lengths), 64)
+    query = unit_vectors(generator, 32, 64)
+    together = open_maxsim(engine).score(query, pack(vectors, lengths))
+    for index in (0, 1, 500, 999):
+        alone = open_maxsim(engine).score(query, pack(parts(vectors, lengths)[index], [lengths[index]]))
+        assert alone[0] == pytest.approx(together[index], abs=2e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sixty_four_threads_get_the_scores_that_one_gets(engine: MaxSimName) -> None:
+    generator = np.random.default_rng(5)
+    lengths = generator.integers(1, 90, 40).tolist()
+    packed = pack(unit_vectors(generator, sum(lengths), 32), lengths)
+    queries = [unit_vectors(generator, 32, 32) for _ in range(128)]
+    scorer = open_maxsim(engine)
+    expected = [scorer.score(query, packed) for query in queries]
+    with ThreadPoolExecutor(64) as pool:
+        found = list(pool.map(lambda query: scorer.score(query, packed), queries))
+    np.testing.assert_array_equal(found, expected)
+
+
+@given(lengths=st.lists(st.integers(1, 5000), min_size=1, max_size=12))
+@settings(max_examples=30, deadline=None)
+def test_a_pack_holds_every_passage_once_and_pads_with_its_own_vectors(lengths: list[int]) -> None:
+    owners = np.repeat(np.arange(len(lengths)), lengths).astype(np.float32)[:, None]  # (T, 1): whose vector it is
+    packed = pack(owners, lengths)
+    indices = np.concatenate([group.indices for group in packed.groups])
+    assert sorted(indices.tolist()) == list(range(len(lengths)))
+    for group in packed.groups:
+        assert (group.vectors == group.indices[:, None, None]).all()
+        padding = group.vectors.shape[1] - np.array(lengths)[group.indices]
+        assert ((padding >= 0) & (padding < LENGTH_MULTIPLE)).all()
+
+
+def test_no_passages_have_no_scores() -> None:
+    assert open_maxsim("numpy").score(np.ones((2, 4), np.float32), pack(np.empty((0, 4), np.float32), [])).shape == (0,)
+
+
+@pytest.mark.parametrize("lengths", [[3, 0], [2], [4]])
+def test_lengths_that_are_not_those_of_the_vectors_are_refused(lengths: list[int]) -> None:
+    with pytest.raises(ValueError, match="cannot be"):
+        pack(np.ones((3, 4), np.float32), lengths)
+
+
+def test_the_window_that_gives_most_of_the_score_wins() -> None:
+    query = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
+    vectors = np.array([[1, 0], [0.9, 0.1], [0.1, 0.9], [0, 0.8]], np.float32)
+    assert winning_window(query, vectors, [2, 2]) == 1
+    assert winning_window(query[:1], vectors, [2, 2]) == 0
+    assert winning_window(query, np.ones((4, 2), np.float32), [2, 2]) == 0  # the first of equals
+
+
+def test_without_the_other_engines_numpy_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maxsim, "find_spec", lambda name: None)
+    assert open_maxsim().name == "numpy"
+    maxsim._open.cache_clear()
+    with pytest.raises(MissingExtraError, match=r"secondpass\[openvino\]"):
+        open_maxsim("openvino")
+    maxsim._open.cache_clear()
+
+
+def test_the_fastest_engine_that_is_installed_computes() -> None:
+    assert open_maxsim().name == "onnxruntime"

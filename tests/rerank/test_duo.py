@@ -1,0 +1,95 @@
+"""Two by two: sums of won comparisons, published numbers of calls, and what was not compared stays behind."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secondpass.errors import InputError
+from secondpass.models.comparison import Comparisons
+from secondpass.rerank.duo import DuoReranker
+from secondpass.types import Chunk, Hit
+
+TEXTS = ["长江全长六千三百公里。", "The museum is closed.", "北京是首都。", "It rained all day.", "贝尔发明了电话。"]
+
+
+class LengthComparator:
+    """Prefers the longer passage, and a little whichever stands first; counts its calls."""
+
+    name = "length"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def compare(self, query, pairs):
+        self.calls += len(pairs)
+        lead = np.array([len(first) - len(second) + 0.5 for first, second in pairs], dtype=np.float32)
+        cut = np.array([[len(first) > 20, len(second) > 20] for first, second in pairs]).reshape(-1, 2)
+        return Comparisons((1 / (1 + np.exp(-lead / 4))).astype(np.float32), cut)
+
+
+def hits_of(texts):
+    return [Hit(Chunk(str(index), text), 0.0, "bm25") for index, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(("aggregation", "calls"), [("both_orders", 20), ("one_order", 10)])
+def test_scores_are_the_sums_of_won_comparisons_and_calls_are_as_published(aggregation, calls):
+    comparator = LengthComparator()
+    reranker = DuoReranker(comparator, aggregation)
+    ranked = reranker.rerank("谁", hits_of(TEXTS))
+    assert comparator.calls == reranker.call_count(5) == calls
+    assert [hit.chunk.text for hit in ranked] == sorted(TEXTS, key=len, reverse=True)
+    probability = {
+        (one, other): float(LengthComparator().compare("谁", [(one, other)]).probabilities[0])
+        for one in TEXTS
+        for other in TEXTS
+        if one != other
+    }
+    for hit in ranked:
+        text = hit.chunk.text
+        if aggregation == "both_orders":
+            expected = sum(probability[text, other] + 1 - probability[other, text] for other in TEXTS if other != text)
+        else:
+            place = TEXTS.index(text)
+            expected = sum(probability[text, other] for other in TEXTS[place + 1 :])
+            expected += sum(1 - probability[other, text] for other in TEXTS[:place])
+        assert hit.score == pytest.approx(expected, abs=1e-5)
+        assert hit.scale == "rank_only"
+        assert hit.truncated == (len(text) > 20)
+
+
+def test_the_order_of_what_is_given_does_not_matter_when_both_orders_are_read():
+    forward = DuoReranker(LengthComparator()).rerank("谁", hits_of(TEXTS))
+    backward = DuoReranker(LengthComparator()).rerank("谁", hits_of(TEXTS[::-1]))
+    assert [hit.chunk.text for hit in forward] == [hit.chunk.text for hit in backward]
+
+
+def test_beyond_the_depth_the_given_order_stays_below():
+    comparator = LengthComparator()
+    ranked = DuoReranker(comparator, depth=2).rerank("谁", hits_of(TEXTS))
+    assert comparator.calls == 2
+    assert [hit.chunk.text for hit in ranked] == [TEXTS[1], TEXTS[0], *TEXTS[2:]]
+    assert [hit.score for hit in ranked[2:]] == [-1.0, -2.0, -3.0]
+
+
+@given(texts=st.lists(st.sampled_from([*TEXTS, "", "  "]), max_size=8), depth=st.integers(1, 9))
+def test_the_result_is_a_permutation_with_falling_scores_and_equal_passages_are_compared_once(texts, depth):
+    comparator = LengthComparator()
+    hits = hits_of(texts)
+    ranked = DuoReranker(comparator, depth=depth).rerank("谁", hits)
+    assert sorted(hit.chunk.id for hit in ranked) == sorted(hit.chunk.id for hit in hits)
+    assert [hit.score for hit in ranked] == sorted((hit.score for hit in ranked), reverse=True)
+    different = len({text for text in texts[:depth] if text.strip()})
+    assert comparator.calls == different * (different - 1)
+    filled = [bool(hit.chunk.text.strip()) for hit in ranked[: min(depth, len(texts))]]
+    assert filled == sorted(filled, reverse=True)
+
+
+def test_a_question_without_text_and_wrong_numbers():
+    comparator = LengthComparator()
+    assert [hit.chunk.text for hit in DuoReranker(comparator).rerank(" ", hits_of(TEXTS), 2)] == TEXTS[:2]
+    assert comparator.calls == 0
+    with pytest.raises(InputError, match="depth is 0"):
+        DuoReranker(comparator, depth=0)
+    with pytest.raises(InputError, match="top_n is 0"):
+        DuoReranker(comparator).rerank("谁", hits_of(TEXTS), 0)
