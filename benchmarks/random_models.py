@@ -203,15 +203,16 @@ class Job:
 
 
 def make_job(folder: Path, count: int, lengths: str = "mixed", seed: int = 0) -> Job:
-    """Return a query and ``count`` passages.
+    """Return a query and ``count`` passages, each in one language, about half of them Chinese.
 
     ``lengths``: ``mixed`` (log-normal, 30 to 490 tokens, median 150), ``chunks`` (300 tokens each), or a number.
     """
     draw, tokenizer = random.Random(seed), Tokenizer.from_file(str(folder / "tokenizer.json"))
-    pool = sentences(2000, seed + 1)
+    mixed = sentences(2000, seed + 1)
+    languages = [[text for text in mixed if text.isascii()], [text for text in mixed if not text.isascii()]]
 
     def text(tokens: int) -> str:
-        written = ""
+        pool, written = draw.choice(languages), ""
         while len(ids := tokenizer.encode(written, add_special_tokens=False).offsets) < tokens:
             written += draw.choice(pool) + " "
         return written[: ids[tokens - 1][1]]

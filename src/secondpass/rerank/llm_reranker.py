@@ -69,6 +69,7 @@ class LLMReranker:
             RemoteError: the model's server failed several times in a row, or gave no reply at all.
         """
         ranked, report = self.rank_with_report(query, hits, top_n)
+        _log.info("%s: %s", self.name, report.summary)
         if report.troubles:
             _log.warning("%s: %s.", self.name, report.troubles)
         return ranked

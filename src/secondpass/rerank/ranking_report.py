@@ -54,6 +54,17 @@ class RankingReport:
     errors: tuple[str, ...] = ()
 
     @property
+    def summary(self) -> str:
+        """What it took and how the replies could be read, in words."""
+        about = "about " if self.tokens_estimated else ""
+        cost = f", cost {self.cost:.4f}" if self.cost is not None else ""
+        return (
+            f"{self.questions} questions, {self.calls} calls ({self.cache_hits} known), "
+            f"{about}{self.prompt_tokens:,} + {self.completion_tokens:,} tokens{cost}, {self.seconds:.1f} s; "
+            f"replies: {self.clean} clean, {self.repaired} repaired, {self.fallback} fallback"
+        )
+
+    @property
     def troubles(self) -> str:
         """What went otherwise than it should, in words; empty where nothing did."""
         counts = {
