@@ -97,7 +97,8 @@ def _bert_tokenizer(shape: Shape) -> Tokenizer:
 
 def _xlm_roberta_tokenizer(shape: Shape) -> Tokenizer:
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()  # transformers 5 drops other normalizers than Precompiled
+    # As in the real files; what transformers 5 does not know of an XLM-R tokenizer it replaces by this without a word.
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     size = min(shape.vocabulary, 20_000)
     trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=special, unk_token="<unk>", show_progress=False)
