@@ -213,10 +213,11 @@ def make_job(folder: Path, count: int, lengths: str = "mixed", seed: int = 0) ->
     languages = [[text for text in mixed if text.isascii()], [text for text in mixed if not text.isascii()]]
 
     def text(tokens: int) -> str:
-        pool, written = draw.choice(languages), ""
-        while len(ids := tokenizer.encode(written, add_special_tokens=False).offsets) < tokens:
-            written += draw.choice(pool) + " "
-        return written[: ids[tokens - 1][1]]
+        pool, written, enough = draw.choice(languages), "", tokens + WORDS_A_SENTENCE
+        while len(offsets := tokenizer.encode(written, add_special_tokens=False).offsets) < tokens:
+            sentence_count = max(1, (enough - len(offsets)) // (2 * WORDS_A_SENTENCE))
+            written += " ".join(draw.choices(pool, k=sentence_count)) + " "
+        return written[: offsets[tokens - 1][1]]
 
     def length() -> int:
         if lengths == "mixed":

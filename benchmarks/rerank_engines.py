@@ -2,7 +2,7 @@
 
 Every one runs in a process of its own, so that its start and its memory are its own:
 
-    python benchmarks/rerank_engines.py NAME FOLDER THREADS
+    python benchmarks/rerank_engines.py NAME FOLDER THREADS MAX_TOKENS
 
 then reads one job a line from standard input, ``{"query", "passages"}``, and answers each with one line of JSON.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 Scorer = Callable[[str, Sequence[str]], list[float]]
-MAX_TOKENS = 512
+MAX_TOKENS = int(sys.argv[4]) if len(sys.argv) > 4 and sys.argv[4].isdigit() else 512
 PEERS = {
     "sentence-transformers": "sentence_transformers",
     "sentence-transformers-bf16": "sentence_transformers",

@@ -2,7 +2,8 @@
 
     python benchmarks/rerank_speed.py --shape MiniLM-L6 --count 100
     python benchmarks/rerank_speed.py --shape bge-base --count 10 100 1000 --lengths chunks --threads 2 --clock wall
-    python benchmarks/rerank_speed.py --engines secondpass-openvino-f32 --count 1 --lengths 16 64 256 1024 4096 8192
+    python benchmarks/rerank_speed.py --shape v2-m3 --engines secondpass-openvino-f32 --count 1 --max-tokens 8194 \\
+        --lengths 16 64 256 1024 4096 8000
 
 Every reranker runs in a process of its own; a round gives each the same new job, one after the other, so that a noisy
 machine hits all alike. Ratios are those of medians against the first engine named. With one thread the clock is that of
@@ -30,7 +31,7 @@ from scipy.stats import kendalltau
 from tokenizers import Tokenizer
 
 from random_models import SHAPES, Job, Shape, make_job, make_model
-from rerank_engines import MAX_TOKENS, PEERS
+from rerank_engines import PEERS
 
 OURS = ["secondpass-openvino-f32", "secondpass-openvino-bf16", "secondpass-onnx-f32", "secondpass-torch-f32"]
 WORKER = Path(__file__).with_name("rerank_engines.py")
@@ -65,11 +66,11 @@ class Worker:
         self.peak_mib, self.scores = found["peak_mib"], found["scores"]  # type: ignore[assignment]
 
 
-def open_worker(name: str, folder: Path, threads: int) -> Worker:
+def open_worker(name: str, folder: Path, threads: int, max_tokens: int) -> Worker:
     """Start a reranker's process and wait until it has loaded the model."""
     limits = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     environment = os.environ | dict.fromkeys(limits, str(threads)) | {"TOKENIZERS_PARALLELISM": "false"}
-    command = [sys.executable, "-W", "ignore", str(WORKER), name, str(folder), str(threads)]
+    command = [sys.executable, "-W", "ignore", str(WORKER), name, str(folder), str(threads), str(max_tokens)]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -104,10 +105,10 @@ def matrix_speed(threads: int, hidden: int) -> float:
     return float(done.stdout) if done.returncode == 0 else float("nan")
 
 
-def pair_lengths(folder: Path, job: Job) -> list[int]:
+def pair_lengths(folder: Path, job: Job, max_tokens: int) -> list[int]:
     """Return the tokens of every pair, as all engines cut them."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return [min(MAX_TOKENS, len(tokenizer.encode(job.query, passage).ids)) for passage in job.passages]
+    return [min(max_tokens, len(tokenizer.encode(job.query, passage).ids)) for passage in job.passages]
 
 
 def accuracy(scores: list[float], reference: list[float]) -> str:
@@ -125,14 +126,16 @@ def compare(
     folder: Path, shape: Shape, names: list[str], count: int, lengths: str, options: argparse.Namespace
 ) -> None:
     """Print the table of one job size."""
-    workers = [open_worker(name, folder, options.threads) for name in names]
+    workers = [open_worker(name, folder, options.threads, options.max_tokens) for name in names]
     jobs = [make_job(folder, count, lengths, seed) for seed in range(options.rounds + 1)]
     for number, job in enumerate(jobs):
         for worker in workers:
             worker.run(job, options.clock)
             if number == 0 and len(jobs) > 1:
                 worker.seconds.clear()  # the first job finds cold caches
-    flops = statistics.median(sum(map(shape.useful_flops, pair_lengths(folder, job))) for job in jobs[1:] or jobs)
+    flops = statistics.median(
+        sum(map(shape.useful_flops, pair_lengths(folder, job, options.max_tokens))) for job in jobs[1:] or jobs
+    )
     peak = matrix_speed(options.threads, shape.hidden)
     print(
         f"\n{options.shape}, {count} passages, {lengths}, {options.threads} threads, {options.clock} seconds, ", end=""
@@ -169,6 +172,7 @@ def main() -> None:
     parser.add_argument("--lengths", nargs="+", default=["mixed"], help="mixed, chunks, or tokens a passage")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--clock", choices=["cpu", "wall"], help="default: cpu for one thread, wall for more")
+    parser.add_argument("--max-tokens", type=int, default=512, help="where all engines cut a pair")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     options.clock = options.clock or ("cpu" if options.threads == 1 else "wall")
