@@ -5,7 +5,8 @@ from tests.rerank.test_listwise import PASSAGES, QUESTION
 from tests.rerank.word_judge import StructuredWordJudge, hits_of
 
 from secondpass.errors import InputError
-from secondpass.rerank.ranking_names import KINDS, open_llm_ranker, split_ranker_name
+from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.ranking_names import KINDS, open_llm_ranker, open_with, split_ranker_name
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,19 @@ def test_more_runs_shuffle() -> None:
 def test_an_unknown_kind_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="no way of ranking named 'best'; known are: listwise"):
         open_llm_ranker("best", StructuredWordJudge())
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [("listwise:openai/qwen-max", None), ("setwise:ollama/qwen2", "https://models.example.com/v1")],
+)
+def test_offline_asks_no_model_of_the_network(name, url):
+    with pytest.raises(InputError, match="service of the network"):
+        open_with(name, RerankerOptions(offline=True, url=url))
+
+
+@pytest.mark.parametrize(
+    ("name", "url"), [("pairwise:ollama/qwen2:7b", None), ("listwise:openai/x", "http://[::1]:1/v1")]
+)
+def test_offline_still_asks_a_model_of_this_machine(name, url):
+    assert open_with(name, RerankerOptions(offline=True, url=url)).name

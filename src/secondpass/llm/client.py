@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import weakref
-from urllib.parse import urlsplit
 
 from openai import APIConnectionError, APIStatusError, APITimeoutError, DefaultHttpxClient, OpenAI, OpenAIError
 
 from secondpass.errors import InputError, RemoteError
+from secondpass.llm.addresses import is_this_machine
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 _NO_KEY_NEEDED = "none"
-_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 _MAX_QUOTED = 500
 
 
@@ -35,7 +34,7 @@ def connect(base_url: str | None, api_key: str | None, timeout_seconds: float, m
             f"this one does not: {base_url!r}."
         )
     # A proxy that the environment names for the world outside does not know this machine's own servers.
-    is_here = base_url is not None and urlsplit(base_url).hostname in _THIS_MACHINE
+    is_here = base_url is not None and is_this_machine(base_url)
     http_client = DefaultHttpxClient(trust_env=False) if is_here else None
     client = OpenAI(
         base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=max_retries, http_client=http_client

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from secondpass.errors import InputError, RemoteError
+from secondpass.llm.addresses import is_this_machine
 from secondpass.types import Json
 
 _log = logging.getLogger(__name__)
-THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 _MAX_QUOTED = 500
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS, _LONGEST_ASKED_SECONDS = 0.5, 8.0, 60.0
 _SECRET = "***"
@@ -59,7 +59,7 @@ class RerankClient:
         self._patience = patience
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         # A proxy that the environment names for the world outside does not know this machine's own servers.
-        is_here = urlsplit(url).hostname in THIS_MACHINE
+        is_here = is_this_machine(url)
         self._http = httpx.Client(headers=headers, timeout=patience.timeout_seconds, trust_env=not is_here)
         weakref.finalize(self, self._http.close)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from secondpass.errors import InputError
+from secondpass.llm.addresses import is_this_machine
 from secondpass.rerank.hosted import HostedListReranker, HostedScorer, reads_together
-from secondpass.rerank.hosted_client import THIS_MACHINE, check_url
+from secondpass.rerank.hosted_client import check_url
 from secondpass.rerank.hosted_detect import detect
 from secondpass.rerank.hosted_formats import DIALECTS, Dialect, find_dialect
 from secondpass.rerank.hosted_service import HostedSettings
@@ -33,15 +34,6 @@ class HostedName:
     dialect: str
     model: str
     url: str | None
-
-
-def is_hosted(name: str) -> bool:
-    """Tell whether ``name`` means a hosted reranker.
-
-    >>> is_hosted("cohere:rerank-v3.5"), is_hosted("http://localhost:8080"), is_hosted("BAAI/bge-reranker-v2-m3")
-    (True, True, False)
-    """
-    return name.startswith(_SCHEMES) or (":" in name and name.partition(":")[0] in DIALECTS)
 
 
 def parse_hosted(name: str, url: str | None = None) -> HostedName:
@@ -107,7 +99,7 @@ def open_with(name: str, options: RerankerOptions) -> Reranker:
 
 def _is_here(name: str, url: str | None) -> bool:
     address = name if name.startswith(_SCHEMES) else parse_hosted(name, url).url
-    return urlsplit(address or "").hostname in THIS_MACHINE
+    return is_this_machine(address or "")
 
 
 def open_scorer(

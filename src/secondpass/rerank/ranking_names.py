@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from secondpass.errors import InputError
+from secondpass.llm.addresses import is_this_machine
 from secondpass.llm.names import open_llm
 from secondpass.rerank.consistency import SelfConsistentRanking
 from secondpass.rerank.listwise import ListwiseRanking
@@ -76,6 +77,11 @@ def open_llm_ranker(
     return LLMReranker(SelfConsistentRanking(method, runs, seed) if runs > 1 else method, llm, calls, limits, cache)
 
 
+def _is_here(provider: str, url: str | None) -> bool:
+    """Tell whether nothing but this machine is asked."""
+    return is_this_machine(url) if url else provider in _ON_THIS_MACHINE
+
+
 def open_with(name: str, options: RerankerOptions) -> LLMReranker:
     """Open the ranker ``name`` (``listwise:openai/qwen-max``) as ``options`` say.
 
@@ -83,7 +89,7 @@ def open_with(name: str, options: RerankerOptions) -> LLMReranker:
         InputError: the name cannot be read, the provider's key is missing, or nothing may be asked of the network.
     """
     kind, model = split_ranker_name(name)
-    if options.offline and not options.url and model.partition(":")[0] not in _ON_THIS_MACHINE:
+    if options.offline and not _is_here(model.partition(":")[0], options.url):
         raise InputError(f"{name} is a service of the network, which is not to be used (offline).")
     cache = DiskReplies(options.cache.with_suffix(_REPLIES)) if options.cache else None
     return open_llm_ranker(kind, open_llm(model, options.url), cache=cache)
