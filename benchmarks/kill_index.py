@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from secondpass import ingest
+from secondpass import ingest, preparation
 from secondpass.errors import StoreError
 from secondpass.index import qdrant_edge as edge
 from secondpass.index import workers
@@ -68,7 +68,8 @@ def open_or_create(folder: Path) -> Index:
 
 def run_child(index: Path, documents: Path, processes: int) -> None:
     """Index, in the process that is going to be killed; small batches, so that there are many moments."""
-    ingest._BATCH_CHUNKS, ingest._UNIT_FILES, edge._OPTIMIZE_EVERY, workers._WORTH_BYTES = 150, 4, 1000, 0
+    ingest._BATCH_CHUNKS, preparation._UNIT_FILES = 150, 4
+    edge._OPTIMIZE_EVERY, workers._WORTH_BYTES = 1000, 0
     with open_or_create(index) as opened:
         index_documents([documents], opened, IngestOptions(processes=processes), progress=PrintDone())
 

@@ -2,7 +2,7 @@
 
     python benchmarks/rerank_speed.py --shape MiniLM-L6 --count 100
     python benchmarks/rerank_speed.py --shape bge-base --count 10 100 1000 --lengths chunks --threads 2 --clock wall
-    python benchmarks/rerank_speed.py --shape v2-m3 --engines secondpass-openvino-f32 --count 1 --max-tokens 8194 \\
+    python benchmarks/rerank_speed.py --shape v2-m3 --engines secondpass-openvino-f32 --count 1 --max-tokens 8192 \\
         --lengths 16 64 256 1024 4096 8000
 
 Every reranker runs in a process of its own; a round gives each the same new job, one after the other, so that a noisy

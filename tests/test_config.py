@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from tests.rerank.scorers import CharacterScorer
 
 from secondpass.config import RerankSpec, RetrieveSpec, make_reranker, parse_weights
 from secondpass.errors import InputError
 from secondpass.rerank.cascade import CascadeReranker
+from secondpass.rerank.diversity import MMRReranker
+from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.pairs import PairReranker
+from secondpass.rerank.reading_order import ReadingOrderReranker
+from secondpass.rerank.threshold import MinScore
+from secondpass.types import Chunk, Hit
 
 
 @pytest.mark.parametrize(
@@ -31,6 +38,26 @@ def test_a_second_stage_keeps_three_unless_told(text: str, top_n: int | None) ->
 def test_a_first_stage_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         RetrieveSpec.parse(text)
+
+
+@pytest.mark.parametrize("name", ["dedupe", "edges", "merge", "mmr"])
+def test_a_step_without_scores_of_its_own_keeps_everything_unless_told(name: str) -> None:
+    assert RerankSpec.parse(name) == RerankSpec(name, None)
+    assert RerankSpec.parse(f"{name}@2") == RerankSpec(name, 2)
+
+
+def test_a_lowest_score_and_a_budget_belong_to_the_last_stage_that_scores() -> None:
+    texts = ["茶水", "茶叶", "水", "茶叶好"]
+    hits = [Hit(Chunk(str(place), text), 0.0, "unknown") for place, text in enumerate(texts)]
+    steps = [MMRReranker(), ReadingOrderReranker()]
+    strong = PairReranker(CharacterScorer())
+    for budget in (None, 30.0):
+        options = RerankerOptions(min_score=MinScore(0.5, "probability"), budget_seconds=budget)
+        reranker = make_reranker([strong, *steps], options)
+        assert reranker is not None
+        out = reranker.rerank("茶叶", hits)
+        assert {hit.chunk.id for hit in out} == {"0", "1", "3"}
+        assert [stage.stage for stage in out[0].stages][-3:] == ["characters", "mmr", "edges"]
 
 
 def test_an_unknown_reranker_is_refused_with_the_nearest_name() -> None:

@@ -20,6 +20,8 @@ RETRIEVERS = ("bm25", "dense", "hybrid", "colbert")
 DEFAULT_TOP_K = 10
 DEFAULT_TOP_N = 3
 DEFAULT_RERANKER = "lexical"
+STEPS = ("dedupe", "edges", "merge", "mmr")
+"""Stages that give no scores of their own."""
 _SPEC = re.compile(r"(?P<name>.+?)(?:@(?P<depth>\d+|all))?$")
 
 
@@ -70,14 +72,15 @@ class RerankSpec:
 
     @classmethod
     def parse(cls, text: str) -> RerankSpec:
-        """Read ``lexical``, ``lexical@3`` or ``lexical@all``.
+        """Read ``lexical``, ``lexical@3`` or ``lexical@all``; without a depth, `STEPS` keep everything, others 3.
 
         >>> RerankSpec.parse("lexical@20")
         RerankSpec(name='lexical', top_n=20)
         """
         name, top_n = _parse(text, "reranker", "lexical@3")
         check_name(name)
-        return cls(name, top_n if top_n or text.strip().endswith("@all") else DEFAULT_TOP_N)
+        keeps_all = text.strip().endswith("@all") or name in STEPS
+        return cls(name, top_n if top_n or keeps_all else DEFAULT_TOP_N)
 
     def __str__(self) -> str:
         return f"{self.name}@{self.top_n or 'all'}"
@@ -121,6 +124,9 @@ def make_reranker(
 ) -> Reranker | None:
     """Return one reranker for ``stages``: None for none, else a cascade, opened and bounded as ``options`` say.
 
+    A lowest score and a budget are those of the last stage that scores; steps that only choose, join or place passages
+    (`STEPS`) come after them.
+
     Raises:
         InputError: a stage cannot be opened, or the last one cannot keep a budget.
     """
@@ -128,10 +134,17 @@ def make_reranker(
         return None
     options = options or RerankerOptions()
     opened = [_stage(stage, options) for stage in stages]
-    reranker: Reranker = CascadeReranker(opened)
+    scoring = [place for place, stage in enumerate(opened) if stage.reranker.name not in STEPS]
+    end = scoring[-1] + 1 if scoring else len(opened)
+    judge = None
     if options.budget_seconds is not None:
-        reranker = _within_budget(opened, options.budget_seconds)
-    return ThresholdReranker(reranker, options.min_score) if options.min_score else reranker
+        judge = opened[end - 1].reranker.name
+        opened[:end] = [_within_budget(opened[:end], options.budget_seconds)]
+        end = 1
+    if options.min_score:
+        last = opened[end - 1]
+        opened[end - 1] = Stage(ThresholdReranker(last.reranker, options.min_score, judge), last.top_n)
+    return CascadeReranker(opened)
 
 
 def _stage(stage: str | RerankSpec | Reranker, options: RerankerOptions) -> Stage:
@@ -142,7 +155,7 @@ def _stage(stage: str | RerankSpec | Reranker, options: RerankerOptions) -> Stag
     return Stage(stage)
 
 
-def _within_budget(stages: Sequence[Stage], seconds: float) -> Reranker:
+def _within_budget(stages: Sequence[Stage], seconds: float) -> Stage:
     """Return the last stage within a time, after the stages before it, or after lexical."""
     *before, last = stages
     if not isinstance(last.reranker, PairReranker):
@@ -150,6 +163,5 @@ def _within_budget(stages: Sequence[Stage], seconds: float) -> Reranker:
             f"A budget needs a last stage that reads one passage after the other, such as BAAI/bge-reranker-v2-m3; "
             f"{last.reranker.name} does not."
         )
-
     cheap = CascadeReranker(before) if before else LexicalReranker()
-    return CascadeReranker([Stage(BudgetReranker(cheap, last.reranker, seconds), last.top_n)])
+    return Stage(BudgetReranker(cheap, last.reranker, seconds), last.top_n)

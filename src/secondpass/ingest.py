@@ -7,20 +7,18 @@ up what was not noted as done. One document is in memory at a time per process, 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from secondpass.chunk.sentence import SentenceChunker
-from secondpass.errors import InputError, StoreError
+from secondpass.errors import StoreError
 from secondpass.index.catalogue import DocumentRecord
-from secondpass.index.entries import add_token_vectors, add_vectors, make_entries
+from secondpass.index.entries import add_token_vectors, add_vectors
 from secondpass.index.library import Index
 from secondpass.index.manifest import (
     EmbedderIdentity,
@@ -32,15 +30,13 @@ from secondpass.index.manifest import (
 from secondpass.index.workers import in_order
 from secondpass.load.losses import Loss, losses_of
 from secondpass.load.options import WebOptions
-from secondpass.load.parse import parse
-from secondpass.load.reading import read
 from secondpass.load.sources import MAX_BYTES, Skipped, Source, find_sources, is_url, normalize_url
-from secondpass.types import Document, Embedder, Entry, TokenEncoder
+from secondpass.preparation import Preparer, Result, Task, timed, units
+from secondpass.types import Document, Embedder, TokenEncoder
 
 _BATCH_CHUNKS = 4_000  # a flush costs 10 to 800 ms, whatever it carries: see docs/log.md
 _BATCH_CHUNKS_EMBEDDED = 512  # vectors are dear: lose few of them
 _BATCH_SECONDS = 5.0
-_UNIT_FILES, _UNIT_BYTES = 64, 1 << 20  # what a worker gets at once
 
 
 class Progress(Protocol):
@@ -156,64 +152,6 @@ def index_documents(
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """A file or page to look into; ``known_hash`` is what it held when it was indexed."""
-
-    source: Source
-    known_hash: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Result:
-    """What became of a task: entries, or unchanged content (no document), or a reason why not.
-
-    ``lost`` tells a file whose content is no document from one that could not be read at all.
-    """
-
-    source: Source
-    content_hash: str = ""
-    size_bytes: int = 0
-    document: Document | None = None
-    entries: tuple[Entry, ...] = ()
-    reason: str = ""
-    lost: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Preparer:
-    """Reads, parses and chunks; goes to the worker processes, so it holds only what can be sent."""
-
-    chunker: SentenceChunker
-    web: WebOptions
-
-    def __call__(self, tasks: Sequence[_Task]) -> tuple[list[_Result], dict[str, float]]:
-        """Return what became of the tasks, and the seconds per step."""
-        seconds = dict.fromkeys(("read", "parse", "chunk", "terms"), 0.0)
-        return [self._prepare(task, seconds) for task in tasks], seconds
-
-    def _prepare(self, task: _Task, seconds: dict[str, float]) -> _Result:
-        source = task.source
-        try:
-            with _timed(seconds, "read"):
-                payload = read(source, self.web)
-        except InputError as error:
-            return _Result(source, reason=str(error))
-        content_hash = hashlib.blake2b(payload.data, digest_size=16).hexdigest()
-        if content_hash == task.known_hash:
-            return _Result(source, content_hash)
-        try:
-            with _timed(seconds, "parse"):
-                document = parse(source, payload)
-        except InputError as error:
-            return _Result(source, reason=str(error), lost=True)
-        with _timed(seconds, "chunk"):
-            chunks = self.chunker.chunk(document)
-        with _timed(seconds, "terms"):
-            entries = tuple(make_entries(chunks))
-        return _Result(source, content_hash, len(payload.data), document, entries)
-
-
-@dataclass(frozen=True, slots=True)
 class _Encoders:
     """What makes vectors of an index's chunks."""
 
@@ -234,22 +172,22 @@ class _Run:
         self.skipped: list[Skipped] = []
         self.losses: list[Loss] = []
         self.lost: list[str] = []
-        self.prepare = _Preparer(chunker_of(index.manifest), replace(options.web, max_bytes=options.max_bytes))
+        self.prepare = Preparer(chunker_of(index.manifest), replace(options.web, max_bytes=options.max_bytes))
 
     def over(self, roots: Sequence[str | Path]) -> IngestReport:
         start = time.perf_counter()
         places = [_place(root) for root in roots]
-        with _timed(self.seconds, "find"):
+        with timed(self.seconds, "find"):
             found = list(find_sources(roots, self.index.folder.absolute().parent, self.options.max_bytes))
         sources = [source for source in found if isinstance(source, Source)]
         self.skipped += [skip for skip in found if isinstance(skip, Skipped)]
         self.progress.start(len(sources), sum(source.size or 0 for source in sources))
         self._write(self._changed(sources), places)
-        with _timed(self.seconds, "delete"):
+        with timed(self.seconds, "delete"):
             self._remove_gone({source.doc_id for source in sources}, places)
             self._note_skipped(places)
         self.progress.message("optimizing the index")
-        with _timed(self.seconds, "optimize"):
+        with timed(self.seconds, "optimize"):
             self.index.store.optimize()
         total = time.perf_counter() - start
         return IngestReport(
@@ -260,19 +198,19 @@ class _Run:
             total_seconds=total,
         )
 
-    def _changed(self, sources: Sequence[Source]) -> list[_Task]:
+    def _changed(self, sources: Sequence[Source]) -> list[Task]:
         """Return what looks different from outside than when it was indexed."""
-        tasks: list[_Task] = []
+        tasks: list[Task] = []
         same: list[Source] = []
-        with _timed(self.seconds, "compare"):
+        with timed(self.seconds, "compare"):
             for source in sources:
                 record = self.index.catalogue.record(source.doc_id)
                 if record is None:
-                    tasks.append(_Task(source, ""))
+                    tasks.append(Task(source, ""))
                 elif (record.size, record.modified_ns) == (source.size, source.modified_ns) != (None, None):
                     same.append(source)
                 else:
-                    tasks.append(_Task(source, record.content_hash))
+                    tasks.append(Task(source, record.content_hash))
         self._report_unchanged(same)
         return tasks
 
@@ -281,12 +219,12 @@ class _Run:
         if sources:
             self.progress.advance([source.doc_id for source in sources], sum(source.size or 0 for source in sources))
 
-    def _write(self, tasks: Sequence[_Task], places: Sequence[str]) -> None:
+    def _write(self, tasks: Sequence[Task], places: Sequence[str]) -> None:
         most = _BATCH_CHUNKS if self.encoders == _Encoders(None, None) else _BATCH_CHUNKS_EMBEDDED
         size_bytes = sum(task.source.size or 0 for task in tasks)
-        batch: list[_Result] = []
+        batch: list[Result] = []
         pending, since = 0, time.perf_counter()
-        for results, seconds in in_order(self.prepare, _units(tasks), self.options.processes, size_bytes):
+        for results, seconds in in_order(self.prepare, units(tasks), self.options.processes, size_bytes):
             for step, spent in seconds.items():
                 self.seconds[step] = self.seconds.get(step, 0.0) + spent
             for result in results:
@@ -301,7 +239,7 @@ class _Run:
                     batch, pending, since = [], 0, time.perf_counter()
         self._commit(batch, places)
 
-    def _settle(self, result: _Result) -> None:
+    def _settle(self, result: Result) -> None:
         """Take note of a file that brings nothing to write."""
         source = result.source
         if not result.reason:
@@ -314,20 +252,20 @@ class _Run:
         elif self.index.catalogue.record(source.doc_id) is not None:
             self.counts["kept"] += 1
 
-    def _commit(self, batch: Sequence[_Result], places: Sequence[str]) -> None:
+    def _commit(self, batch: Sequence[Result], places: Sequence[str]) -> None:
         if not batch:
             return
         catalogue = self.index.catalogue
         entries = [entry for result in batch for entry in result.entries]
         if self.encoders.embedder is not None:
-            with _timed(self.seconds, "embed"):
+            with timed(self.seconds, "embed"):
                 entries = add_vectors(entries, self.encoders.embedder)
         if self.encoders.token_encoder is not None:
-            with _timed(self.seconds, "embed tokens"):
+            with timed(self.seconds, "embed tokens"):
                 entries = add_token_vectors(entries, self.encoders.token_encoder)
         doc_ids = [result.source.doc_id for result in batch]
         known = sum(catalogue.record(doc_id) is not None for doc_id in doc_ids)
-        with _timed(self.seconds, "write"):
+        with timed(self.seconds, "write"):
             done = [_record(result, places) for result in batch]
             catalogue.begin((record.doc_id, record.source, record.root) for record, _ in done)
             self.index.store.replace(doc_ids, entries)
@@ -364,7 +302,7 @@ class _Run:
         self.index.catalogue.note_skipped(forget, [(skip.location, skip.reason) for skip in self.skipped])
 
 
-def _record(result: _Result, places: Sequence[str]) -> tuple[DocumentRecord, Document]:
+def _record(result: Result, places: Sequence[str]) -> tuple[DocumentRecord, Document]:
     source, document = result.source, result.document
     if document is None:
         raise TypeError("Only a parsed document has a record.")
@@ -380,20 +318,6 @@ def _record(result: _Result, places: Sequence[str]) -> tuple[DocumentRecord, Doc
         indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return record, document
-
-
-def _units(tasks: Iterable[_Task]) -> Iterator[list[_Task]]:
-    """Group tasks so that sending them to a worker pays, and a large file does not wait behind another."""
-    unit: list[_Task] = []
-    size_bytes = 0
-    for task in tasks:
-        unit.append(task)
-        size_bytes += task.source.size or 0
-        if len(unit) >= _UNIT_FILES or size_bytes >= _UNIT_BYTES:
-            yield unit
-            unit, size_bytes = [], 0
-    if unit:
-        yield unit
 
 
 def _place(root: str | Path) -> str:
@@ -419,12 +343,3 @@ def _may_exist(location: str) -> bool:
     except OSError:
         return True
     return True
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - start

@@ -29,7 +29,14 @@ LLMS: dict[str, str] = {
     "replay": "secondpass.llm.replay:ReplayLLM",
 }
 SCORERS: dict[str, str] = {
+    "causal": "secondpass.models.causal:open_causal",
+    "cross-encoder": "secondpass.models.cross_encoder:open_cross_encoder",
     "late-interaction": "secondpass.models.late_interaction_scorer:open_late_interaction",
+    "layerwise": "secondpass.models.layerwise:open_layerwise",
+    "lightweight": "secondpass.models.lightweight:open_lightweight",
+    "query-likelihood": "secondpass.models.query_likelihood:open_query_likelihood",
+    "seq2seq": "secondpass.models.seq2seq:open_seq2seq",
+    "seq2seq-pairs": "secondpass.models.seq2seq:DuoComparator",
 }
 """What opens a model of a family (`secondpass.models.profiles.Family`) as a scorer; of pairs of passages for duoT5."""
 _TABLES = {"rerankers": RERANKERS, "scorers": SCORERS, "embedders": EMBEDDERS, "llms": LLMS}

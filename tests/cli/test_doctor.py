@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.models.model_folders import into_huggingface_cache, write_model
 
-from secondpass.cli.doctor import Check, print_checks
+from secondpass.cli import doctor_models
+from secondpass.cli.checks import Check
+from secondpass.cli.doctor import print_checks
 from secondpass.cli.main import COMMANDS
+from secondpass.models.engine_rates import EngineRate, machine, remember
+from secondpass.models.engines import installed_engines
 
 
 def test_doctor_names_every_requirement_and_the_index(run_json: Callable[..., Any], indexed: Path) -> None:
@@ -57,3 +66,64 @@ def test_an_unknown_command_is_a_mistake(run: Callable[..., Any]) -> None:
     done = run("serach", "q")
     assert done.returncode == 2
     assert "serach" in done.stderr
+
+
+def test_doctor_names_engines_speeds_and_what_they_keep(
+    run_json: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECONDPASS_CACHE", str(tmp_path / "缓存"))
+    key = f"{machine()} | 2 threads | {{}} | bert/384/6 weights | classify | f32"
+    remember(key.format("openvino 9"), EngineRate("openvino", "f32", 5000.4))
+    remember(key.format("onnx 9"), EngineRate("onnx", "f32", 12345.0))
+    remember(key.format("openvino 9,onnx 9"), EngineRate("onnx", "f32", 12345.0))
+    remember(key.format("torch 9").replace(machine(), "another machine"), EngineRate("torch", "f32", 1.0))
+    graph = tmp_path / "缓存" / "engines" / "0123-classify-f32-2"
+    graph.mkdir(parents=True)
+    (graph / "model.weights").write_bytes(bytes(2_000_000))
+    checks = {check["what"]: check for check in run_json("doctor", cwd=tmp_path)}
+    for name in installed_engines():
+        assert checks[f"engine {name}"]["status"] == "ok"
+        assert ": f32" in checks[f"engine {name}"]["found"]
+    assert checks["processor for models"]["found"].startswith("bf16")
+    assert checks["speed f32, 2 threads: bert/384/6 weights, classify"]["found"] == (
+        "onnx 12,345 · openvino 5,000 tokens/s"
+    )
+    assert not any(what.startswith("speed") and "torch" in check["found"] for what, check in checks.items())
+    assert "1 graphs, 2.0 MB of at most 20 GB" in checks["engine graphs"]["found"]
+    os.utime(graph, (1e9, 1e9))
+    again = {check["what"]: check for check in run_json("doctor", cwd=tmp_path)}
+    assert again["engine graphs"]["mend"] == "secondpass models clean"
+
+
+def test_doctor_looks_where_the_hubs_own_tools_keep_models(
+    run_json: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "自己的"))
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "ms"))
+    into_huggingface_cache(tmp_path / "自己的", "owner/reranker")
+    checks = {check["what"]: check for check in run_json("doctor", cwd=tmp_path)}
+    assert checks["Hugging Face cache"]["found"] == f"{tmp_path / '自己的'}: 1 models"
+    assert checks["ModelScope cache"]["status"] == "optional"
+    write_model(tmp_path / "ms" / "models" / "某公司" / "重排-v1___0")
+    checks = {check["what"]: check for check in run_json("doctor", cwd=tmp_path)}
+    assert checks["ModelScope cache"]["found"].endswith(": 1 models")
+
+
+def test_doctor_says_what_an_engine_that_is_missing_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_models, "installed_engines", list)
+    mends = {check.what: check.mend for check in doctor_models.model_checks()}
+    assert mends["engine onnx"] == "pip install 'secondpass[onnx]'"
+
+
+def test_doctor_is_quick_and_imports_nothing_heavy() -> None:
+    code = """
+        import sys, time
+        from secondpass.cli.doctor_models import model_checks
+        list(model_checks())
+        print({"torch", "transformers", "onnxruntime", "openvino", "onnx", "tokenizers"} & set(sys.modules))
+        print(time.process_time())
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    heavy, seconds = done.stdout.splitlines()
+    assert heavy == "set()"
+    assert float(seconds) < 0.5

@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.models.colbert_checkpoints import write_pylate
+from tests.models.tiny_models import Shape, make_model
 
 from secondpass.errors import InputError
+from secondpass.models.engine import EngineOptions
 from secondpass.registry import find
 from secondpass.rerank.cascade import CascadeReranker, Stage
 from secondpass.rerank.diversity import MMRReranker
 from secondpass.rerank.duplicates import NearDuplicateReranker
 from secondpass.rerank.fusion import FusionReranker
 from secondpass.rerank.lexical import LexicalReranker
+from secondpass.rerank.names import open_reranker
 from secondpass.rerank.neighbours import NeighbourReranker
+from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.reading_order import ReadingOrderReranker
 from secondpass.types import Chunk, Hit, Reranker, StageScore
 
@@ -261,4 +266,70 @@ def test_a_step_gives_eight_threads_what_one_gets(step, language):
     alone = step.rerank(QUESTIONS[language], hits)
     with ThreadPoolExecutor(8) as threads:
         results = list(threads.map(lambda _: step.rerank(QUESTIONS[language], hits), range(16)))
+    assert all(result == alone for result in results)
+
+
+# Models with random weights: they promise the same but for which passage is best, and scores to 1e-4.
+@pytest.fixture(scope="module", params=["cross-encoder", "late interaction", "cascade of both"])
+def model(request, tmp_path_factory) -> Reranker:
+    folder = tmp_path_factory.mktemp("models")
+    options = RerankerOptions(EngineOptions("onnx", threads=1))
+    if request.param == "cross-encoder":
+        return open_reranker(str(make_model(folder / "tiny", Shape("bert"))), options)
+    late = open_reranker(str(write_pylate(folder / "colbert")), options)
+    if request.param == "late interaction":
+        return late
+    return CascadeReranker([Stage(late), Stage(open_reranker(str(make_model(folder / "tiny", Shape())), options))])
+
+
+@settings(deadline=None, max_examples=25)
+@given(query=queries, passages=texts, top_n=st.none() | st.integers(1, 15))
+def test_a_model_orders_and_cuts_and_never_adds(model, query, passages, top_n):
+    hits = hits_of(passages)
+    whole = model.rerank(query, hits)
+    assert sorted(hit.chunk.id for hit in whole) == sorted(hit.chunk.id for hit in hits)
+    scores = [hit.score for hit in whole]
+    assert np.isfinite(scores).all()
+    assert scores == sorted(scores, reverse=True)
+    assert model.rerank(query, hits, top_n) == whole[:top_n]
+    assert hits == hits_of(passages)
+
+
+@settings(deadline=None, max_examples=25)
+@given(query=queries, passages=texts.filter(bool), data=st.data())
+def test_a_models_score_does_not_depend_on_the_neighbours(model, query, passages, data):
+    chosen = data.draw(st.sampled_from(range(len(passages))))
+    together = {hit.chunk.id: hit.score for hit in model.rerank(query, hits_of(passages))}
+    alone = model.rerank(query, [hits_of(passages)[chosen]])[0].score
+    assert alone == pytest.approx(together[str(chosen)], abs=1e-4)
+
+
+@pytest.mark.parametrize("query", ["", " ", "？", "😀", "\x1e", "\ud800", "茶", *QUESTIONS.values()])
+def test_a_model_keeps_the_retrieved_order_of_ties_and_puts_passages_without_text_last(model, query):
+    hits = hits_of(["", *["西安很大。 Xi'an is large."] * 5, "\n"])
+    expected = "0123456" if not query.strip() else "1234506"
+    assert "".join(hit.chunk.id for hit in model.rerank(query, hits)) == expected
+    assert model.rerank(query, []) == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_model_records_its_stage_and_gives_duplicates_equal_scores(model, language):
+    hits = hits_of([*PASSAGES[language], *PASSAGES[language]])
+    out = model.rerank(QUESTIONS[language], hits)
+    for rank, hit in enumerate(out, start=1):
+        assert hit.stages[0].stage == "bm25"
+        assert (hit.stages[-1].rank, hit.stages[-1].score, hit.stages[-1].scale) == (rank, hit.score, hit.scale)
+    scores = {hit.chunk.id: hit.score for hit in out}
+    count = len(PASSAGES[language])
+    assert all(scores[str(i)] == scores[str(i + count)] for i in range(count))
+    with pytest.raises(InputError, match="top_n"):
+        model.rerank(QUESTIONS[language], hits, 0)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_model_gives_eight_threads_what_one_gets(model, language):
+    hits = hits_of(PASSAGES[language] * 5)
+    alone = model.rerank(QUESTIONS[language], hits)
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda _: model.rerank(QUESTIONS[language], hits), range(16)))
     assert all(result == alone for result in results)

@@ -100,7 +100,7 @@ def test_words_of_the_title_find_the_chunk(place: Path, index: Index) -> None:
 
 def test_what_did_not_change_is_not_read_again(place: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     index_documents([place / "docs"], index)
-    monkeypatch.setattr("secondpass.ingest.read", None)  # calling it would fail
+    monkeypatch.setattr("secondpass.preparation.read", None)  # calling it would fail
     listener = Listener()
     assert counts(index_documents([place / "docs"], index, progress=listener)) == (0, 0, 3, 0)
     assert len(listener.done) == listener.files == 3
@@ -189,7 +189,7 @@ def test_a_file_that_vanishes_between_finding_and_reading_keeps_what_it_had(
     def fail(*_: object) -> None:
         raise InputError("tea.md cannot be read (Input/output error).")
 
-    monkeypatch.setattr("secondpass.ingest.read", fail)
+    monkeypatch.setattr("secondpass.preparation.read", fail)
     report = index_documents([place / "docs"], index)
     assert (report.kept, report.deleted, report.unchanged) == (1, 0, 2)
 

@@ -108,6 +108,35 @@ def test_a_choice_that_nobody_can_read_any_more_is_made_again(folder, rates):
     assert open_engine(folder, "classify", ONE_THREAD).name in {"openvino", "onnx", "torch"}
 
 
+def test_exact_scores_on_a_cpu_do_not_wait_for_torch(folder, rates):
+    code = f"""
+        import sys
+        from pathlib import Path
+        from secondpass.models.engine import EngineOptions
+        from secondpass.models.engines import open_engine
+        engine = open_engine(Path({str(folder)!r}), "classify", EngineOptions(threads=1))
+        print(engine.name, "torch" in sys.modules)
+    """
+    for _ in range(2):  # measured, then remembered
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+        assert done.stdout.split() in (["openvino", "False"], ["onnx", "False"])
+    assert not any(entry["engine"] == "torch" for entry in json.loads(rates.read_text(encoding="utf-8")).values())
+
+
+@pytest.mark.skipif(not openvino.knows_bf16(openvino.Core()), reason="this CPU has no bf16 instructions")
+def test_torch_is_measured_where_it_may_be_the_fastest(folder, rates):
+    open_engine(folder, "classify", EngineOptions(precision="bf16", threads=1))
+    assert {entry["engine"] for entry in json.loads(rates.read_text(encoding="utf-8")).values()} == {
+        "openvino",
+        "torch",
+    }
+
+
+def test_torch_is_taken_where_it_is_the_only_one_installed(folder, monkeypatch):
+    monkeypatch.setattr(engines, "installed_engines", lambda: ["torch"])
+    assert open_engine(folder, "classify", ONE_THREAD).name == "torch"
+
+
 def test_int8_is_never_chosen_unasked(folder, rates):
     assert open_engine(folder, "classify", ONE_THREAD).precision == "f32"
 

@@ -29,7 +29,7 @@ def profile(name: str | Path) -> RerankerProfile:
         ("BAAI/bge-reranker-base", "cross-encoder", "logit", 512),
         ("BAAI/bge-reranker-large", "cross-encoder", "logit", 512),
         ("BAAI/bge-reranker-v2-m3", "cross-encoder", "logit", 8192),
-        ("maidalun1020/bce-reranker-base_v1", "cross-encoder", "logit", 512),
+        ("maidalun1020/bce-reranker-base_v1", "cross-encoder", "probability", 512),
         ("cross-encoder/ms-marco-MiniLM-L6-v2", "cross-encoder", "logit", 512),
         ("cross-encoder/ms-marco-MiniLM-L12-v2", "cross-encoder", "logit", 512),
         ("cross-encoder/mmarco-mMiniLMv2-L12-H384-v1", "cross-encoder", "logit", 512),

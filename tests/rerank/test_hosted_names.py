@@ -10,7 +10,7 @@ import pytest
 from secondpass.errors import InputError, RemoteError
 from secondpass.rerank import hosted_detect
 from secondpass.rerank.hosted import HostedListReranker
-from secondpass.rerank.hosted_names import HostedName, is_hosted, open_hosted, open_scorer, parse_hosted
+from secondpass.rerank.hosted_names import HostedName, open_hosted, open_scorer, parse_hosted
 from secondpass.rerank.hosted_service import HostedSettings
 from secondpass.rerank.score_cache import ScoreCache
 from secondpass.types import Chunk, Hit
@@ -66,21 +66,6 @@ def test_a_name_is_service_model_and_address(name, url, expected):
 def test_a_name_that_cannot_be_opened_says_why(name, url, words):
     with pytest.raises(InputError, match=words):
         open_hosted(name, url)
-
-
-@pytest.mark.parametrize(
-    ("name", "hosted"),
-    [
-        ("cohere:rerank-v3.5", True),
-        ("https://host/v1/rerank", True),
-        ("lexical", False),
-        ("ms:AI-ModelScope/bge-reranker-v2-m3", False),
-        ("listwise:openai/qwen-max", False),
-        ("./模型", False),
-    ],
-)
-def test_hosted_names_are_told_from_others(name, hosted):
-    assert is_hosted(name) is hosted
 
 
 @pytest.mark.parametrize(

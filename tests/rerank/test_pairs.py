@@ -1,9 +1,10 @@
+import logging
 import math
 
 import pytest
 from tests.rerank.scorers import CharacterScorer
 
-from secondpass.rerank.pairs import PairReranker
+from secondpass.rerank.pairs import PairReranker, ReadingCounts
 from secondpass.rerank.score_cache import ScoreCache
 from secondpass.types import Chunk, Hit, Span, StageScore
 
@@ -74,6 +75,28 @@ def test_known_scores_are_not_computed_again_and_are_the_same(tmp_path):
     assert len(cold.asked) == 3
     assert not warm.asked
     assert (cache.counts.asked, cache.counts.found) == (3, 3)
+
+
+def test_a_long_list_is_scored_in_parts_each_of_which_is_kept_and_progress_is_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("secondpass.rerank.pairs._SECONDS_BETWEEN_NOTES", -1.0)
+    caplog.set_level(logging.INFO, "secondpass.rerank")
+
+    class FailsAfterTen(CharacterScorer):
+        def score(self, query, passages):
+            if len(self.asked) + len(passages) > 10:
+                raise KeyboardInterrupt
+            return super().score(query, passages)
+
+    texts = [f"第{number}段茶叶" for number in range(25)]
+    path = tmp_path / "scores.sqlite"
+    with pytest.raises(KeyboardInterrupt):
+        PairReranker(FailsAfterTen(), ScoreCache(path), 5).score_texts("茶", texts)
+    assert caplog.messages[-1].startswith("characters: 10 of 25 passages read, about ")
+    rest = CharacterScorer()
+    resumed = PairReranker(rest, ScoreCache(path), 5)
+    assert resumed.score_texts("茶", texts) == PairReranker(CharacterScorer()).score_texts("茶", texts)
+    assert [text for _, text in rest.asked] == texts[10:]
+    assert resumed.counts == ReadingCounts(25, 10, 0, 0)
 
 
 def test_another_model_another_query_and_another_passage_are_not_the_same_score(tmp_path):

@@ -26,11 +26,12 @@ from secondpass.cli.output import (
     print_json,
 )
 from secondpass.cli.plain import plain
+from secondpass.cli.reranking import RerankingCommand
 from secondpass.types import Answer
 from secondpass.workbench import Workbench
 
 
-@click.command()
+@click.command(cls=RerankingCommand)
 @click.argument("query")
 @index_option
 @retrieve_options

@@ -26,6 +26,7 @@ from secondpass.cli.output import (
     print_answer,
     print_json,
 )
+from secondpass.cli.reranking import RerankingCommand
 from secondpass.pipeline import Comparison
 from secondpass.types import Answer
 from secondpass.workbench import Workbench
@@ -33,7 +34,7 @@ from secondpass.workbench import Workbench
 STEPS = ("retrieve", "rerank", "generate")
 
 
-@click.command()
+@click.command(cls=RerankingCommand)
 @click.argument("query")
 @index_option
 @retrieve_options

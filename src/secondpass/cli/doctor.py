@@ -8,34 +8,24 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Literal
 
 import click
 from rich.table import Table
 
+from secondpass.cli.checks import Check
+from secondpass.cli.doctor_models import model_checks
 from secondpass.cli.options import index_option, json_option
 from secondpass.cli.output import console, print_json, shown
 from secondpass.errors import SecondpassError
 from secondpass.llm.names import PROVIDERS
 from secondpass.workbench import describe_index
 
-Status = Literal["ok", "optional", "missing"]
 _STYLE = {"ok": "green", "optional": "yellow", "missing": "bold red"}
 _EXTRA = re.compile(r"""extra\s*==\s*['"](?P<extra>\w+)['"]""")
 _VECTOR_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: its state, and the command that mends it where something is missing."""
-
-    what: str
-    status: Status
-    found: str
-    mend: str = ""
 
 
 @click.command()
@@ -46,7 +36,7 @@ def doctor(index_path: str, as_json: bool) -> int:
 
     Nothing is changed and nothing is fetched. The exit code is 1 where a part is missing that every command needs.
     """
-    checks = [*_machine(), *_packages(), *_keys(), *_caches(), _index(index_path)]
+    checks = [*_machine(), *_packages(), *_keys(), *model_checks(), _index(index_path)]
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
@@ -100,18 +90,6 @@ def _keys() -> Iterator[Check]:
             yield Check(name, "ok", "set")
         else:
             yield Check(name, "optional", "not set; needed only for that provider", f"export {name}=...")
-
-
-def _caches() -> Iterator[Check]:
-    home = Path.home()
-    hub = Path(os.environ.get("HF_HOME", home / ".cache" / "huggingface")) / "hub"
-    modelscope = Path(os.environ.get("MODELSCOPE_CACHE", home / ".cache" / "modelscope"))
-    for what, folder in (("Hugging Face cache", hub), ("ModelScope cache", modelscope)):
-        if folder.is_dir():
-            models = sum(1 for entry in folder.rglob("config.json"))
-            yield Check(what, "ok", f"{folder}: {models} models")
-        else:
-            yield Check(what, "optional", f"{folder}: empty")
 
 
 def _index(path: str) -> Check:

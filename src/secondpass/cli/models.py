@@ -14,10 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from secondpass.cli.models_clean import clean_command
+from secondpass.cli.models_export import export_command
+from secondpass.cli.models_parity import parity_command
 from secondpass.cli.options import json_option
 from secondpass.cli.output import console, print_json, shown
 from secondpass.cli.pace import SECONDS_BETWEEN_LINES, time_left
 from secondpass.cli.plain import plain
+from secondpass.cli.sizes import bytes_in_words
 from secondpass.errors import InputError
 from secondpass.models.checkpoint import read_checkpoint, reranker_family
 from secondpass.models.hub_caches import HUB_NAMES, CachedModel, cached_models
@@ -38,10 +42,14 @@ class Copy:
 
 @click.group()
 def models() -> None:
-    """List the known rerankers, fetch one, say where it lies.
+    """List the known rerankers, fetch one, say where it lies, export it, compare what computes it.
 
     The caches of Hugging Face and ModelScope are shared with their own tools. Each command takes --json.
     """
+
+
+for _command in (export_command, parity_command, clean_command):
+    models.add_command(_command)
 
 
 @models.command("list")
@@ -78,7 +86,7 @@ def fetch_command(name: str, quiet: bool, as_json: bool) -> None:
         print_json({**_described(source), "bytes": size, "fetched": new})
         return
     verb = "fetched" if new else "is here already:"
-    click.echo(plain(f"{name} {verb} {_gigabytes(size)} in {source.folder}"))
+    click.echo(plain(f"{name} {verb} {bytes_in_words(size)} in {source.folder}"))
 
 
 @models.command("path")
@@ -129,7 +137,7 @@ class DownloadBar:
         if self._lines and now - self._said > SECONDS_BETWEEN_LINES and state.done_bytes < state.total_bytes:
             self._said = now
             left = time_left(now - self._started, state.done_bytes, state.total_bytes)
-            done = f"{_gigabytes(state.done_bytes)} of {_gigabytes(state.total_bytes)}"
+            done = f"{bytes_in_words(state.done_bytes)} of {bytes_in_words(state.total_bytes)}"
             click.echo(plain(f"{self._name}: {done}, {left} left"), err=True)
 
 
@@ -189,7 +197,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def _where(copy: dict[str, Any]) -> str:
-    state = f"incomplete: {copy['missing']}" if copy["missing"] else _gigabytes(copy["bytes"])
+    state = f"incomplete: {copy['missing']}" if copy["missing"] else bytes_in_words(copy["bytes"])
     return f"{HUB_NAMES[copy['hub']]}, {state}"
 
 
@@ -223,14 +231,3 @@ def _described(source: Source) -> dict[str, str]:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _gigabytes(size: int) -> str:
-    """Return a size in words.
-
-    >>> _gigabytes(2_270_000_000), _gigabytes(90_900_000), _gigabytes(4_096)
-    ('2.27 GB', '90.9 MB', '4.1 kB')
-    """
-    if size >= 1e9:
-        return f"{size / 1e9:.2f} GB"
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"

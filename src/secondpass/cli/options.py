@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from secondpass.cli.reranking import option as reranker_option
 from secondpass.cli.reranking import reranking_from, reranking_options
 from secondpass.config import RerankSpec, RetrieveSpec, parse_weights
 from secondpass.llm.names import open_llm
@@ -70,7 +71,7 @@ def retrieve_options(command: Command) -> Command:
 
 def rerank_option(default: str) -> Callable[[Command], Command]:
     """Add ``--rerank`` and what says how rerankers are opened; ``default`` stands for it when it is not given."""
-    option = click.option(
+    option = reranker_option(
         "--rerank",
         "rerank_specs",
         multiple=True,

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from secondpass.cli.plain import plain
 from secondpass.pipeline import Comparison
-from secondpass.types import Answer, Chunk, Citation, Hit
+from secondpass.types import Answer, Chunk, Citation, Hit, StageScore
+
+_PARTS_OF_A_NAME = re.compile(r"[^-_/:@.+>]*[-_/:@.+>]?")
+_OWNED = re.compile(r"[\w.-]+/(?P<name>[\w.-]+)")
+_LINES_OF_A_NAME = 4
 
 
 def console() -> Console:
@@ -60,15 +67,43 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
     """Return the passages as a table: rank, rank and score after every stage with its scale, place and text."""
     table = Table(title=title, title_justify="left", expand=True, pad_edge=False)
     table.add_column("#", justify="right", no_wrap=True)
-    stages = max((hit.stages for hit in hits), key=len, default=())
+    stages = list(_by_stage(max((hit.stages for hit in hits), key=len, default=())).values())
     for stage in stages:
-        table.add_column(f"{stage.stage}\n{stage.scale}", justify="right", no_wrap=True)
+        table.add_column(shown(f"{narrow(stage.stage)}\n{stage.scale}"), justify="right", no_wrap=True)
     _add_passage_columns(table)
     for rank, hit in enumerate(hits, start=1):
-        by_name = {stage.stage: f"#{stage.rank}\n{_number(stage.score)}" for stage in hit.stages}
-        scores = [by_name.get(stage.stage, "–") for stage in stages]
+        given = _by_stage(hit.stages)
+        found = [given.get(key) for key in _by_stage(stages)]
+        scores = [f"#{stage.rank}\n{_number(stage.score)}" if stage else "–" for stage in found]
         table.add_row(f"{rank}{movement(hit)}", *scores, shown(place(hit.chunk)), shown(excerpt(hit)))
     return table
+
+
+def _by_stage(stages: Sequence[StageScore]) -> dict[tuple[str, int], StageScore]:
+    """Return stages by their name and which of that name they are: a cascade may have one reranker twice."""
+    counts: Counter[str] = Counter()
+    named: dict[tuple[str, int], StageScore] = {}
+    for stage in stages:
+        named[stage.stage, counts[stage.stage]] = stage
+        counts[stage.stage] += 1
+    return named
+
+
+def narrow(name: str, columns: int = 14) -> str:
+    """Return a stage's name on several lines of about ``columns``: without the owner of a model, broken at its marks.
+
+    >>> narrow("BAAI/bge-reranker-v2-m3"), narrow("lexical")
+    ('bge-reranker-\\nv2-m3', 'lexical')
+    """
+    if owned := _OWNED.fullmatch(name):
+        name = owned["name"]
+    lines = [""]
+    for part in _PARTS_OF_A_NAME.findall(name):
+        for piece in chop_cells(part, columns):
+            if lines[-1] and cell_len(lines[-1] + piece) > columns:
+                lines.append("")
+            lines[-1] += piece
+    return "\n".join(lines if len(lines) <= _LINES_OF_A_NAME else [*lines[: _LINES_OF_A_NAME - 1], "…"])
 
 
 def comparison_table(result: Comparison) -> Table:

@@ -32,4 +32,5 @@ def counted(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
             said = now
             left = f", {time_left(now - started, done, total)} left" if total else ""
             of_total = f"/{total:,}" if total else ""
-            click.echo(f"{done:,}{of_total} {what}, {done / (now - started):,.0f}/s{left}", err=True)
+            pace = done / (now - started)
+            click.echo(f"{done:,}{of_total} {what}, {pace:,.{'1' if pace < 10 else '0'}f}/s{left}", err=True)

@@ -12,7 +12,7 @@ import click
 from secondpass.cli.options import rerank_list, rerank_option
 from secondpass.cli.pace import counted
 from secondpass.cli.plain import plain
-from secondpass.cli.reranking import reranking_from
+from secondpass.cli.reranking import RerankingCommand, reranking_from
 from secondpass.config import make_reranker
 from secondpass.data.lines import STREAM, count_lines, write_whole
 from secondpass.data.passages import BadLine, read_jobs, read_passages, rerank_job
@@ -21,7 +21,7 @@ from secondpass.errors import InputError
 from secondpass.types import Reranker
 
 
-@click.command()
+@click.command(cls=RerankingCommand)
 @click.argument("query", required=False)
 @click.option("--input", "input_path", default=STREAM, show_default=True, metavar="FILE", help="JSON lines; - = stdin.")
 @click.option("--output", "output_path", default=STREAM, show_default=True, metavar="FILE", help="- = stdout.")
@@ -50,7 +50,9 @@ def rerank(
 
     \b
     Jobs, one a line:  {"id": ..., "query": "...", "passages": [{"id": ..., "text": "...", "title"?: "..."}]}
-    The same objects come back in the same order, their passages reordered, each with rank, score and scale.
+    The same objects come back in the same order, their passages reordered, each with rank, score and scale;
+    with probability, where the model's authors publish one; with truncated, where a part was not read; with
+    evidence [start, end), the part of the text that decided, where a reranker names one.
     A line that cannot be used is named by its number and left out (exit code 1); --strict stops at the first.
     With --run, --corpus and --queries a TREC run is read, and a TREC run is written.
     """

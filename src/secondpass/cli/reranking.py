@@ -5,52 +5,79 @@ from __future__ import annotations
 import logging
 import os
 import re
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
 
+from secondpass.cli.pace import SECONDS_BETWEEN_LINES
 from secondpass.cli.plain import plain
 from secondpass.models.engine import EngineName, EngineOptions, Precision
+from secondpass.rerank.names import opened_rerankers
 from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.threshold import MinScore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 NOTED = ("secondpass.rerank", "secondpass.models")
+_NOTES_OF_A_KIND = 10
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)")
 
+
+class RerankerOption(click.Option):
+    """An option that help shows in a section of its own."""
+
+
+class RerankingCommand(click.Command):
+    """A command whose help shows the options of rerankers behind its own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write both sections."""
+        for title, of_rerankers in (("Options", False), ("Reranker", True)):
+            options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+            shown = [param for param in options if isinstance(param, RerankerOption) == of_rerankers]
+            rows = [row for param in shown if (row := param.get_help_record(ctx))]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+option = partial(click.option, cls=RerankerOption)
 _OPTIONS = (
-    click.option("--min-score", metavar="SCALE=X", help="Drop what scores lower, such as probability=0.5 or logit=-2."),
-    click.option("--budget", metavar="TIME", help="Best order within a time such as 200ms: lexical first, then this."),
-    click.option("--engine", type=click.Choice(get_args(EngineName)), default="auto", show_default=True,
+    option("--min-score", metavar="SCALE=X", help="Drop what scores lower, such as probability=0.5 or logit=-2."),
+    option("--budget", metavar="TIME", help="Best order within a time such as 200ms: lexical first, then this."),
+    option("--engine", type=click.Choice(get_args(EngineName)), default="auto", show_default=True,
                  help="What computes a model; auto measures the installed ones once."),
-    click.option("--precision", type=click.Choice(get_args(Precision)), default="f32", show_default=True,
+    option("--precision", type=click.Choice(get_args(Precision)), default="f32", show_default=True,
                  help="f32 is exact; bf16 and int8 are faster, and round."),
-    click.option("--threads", type=click.IntRange(1), metavar="N", help="Cores for a model. [default: all]"),
-    click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu or cuda."),
-    click.option("--max-tokens", "model_tokens", type=click.IntRange(8), metavar="N",
+    option("--threads", type=click.IntRange(1), metavar="N", help="Cores for a model. [default: all]"),
+    option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu or cuda."),
+    option("--max-tokens", "model_tokens", type=click.IntRange(8), metavar="N",
                  help="Longest input of a model, question included. [default: the model's own]"),
-    click.option("--cut-long", is_flag=True, help="Cut long passages instead of reading them in windows."),
-    click.option("--instruction", metavar="TEXT", help="What the task is, for models that take an instruction."),
-    click.option("--profile", metavar="MODEL", help="Which known model a folder holds, if its name does not say it."),
-    click.option("--rerank-url", metavar="URL", help="Server of a hosted reranker, or of a chat model that ranks."),
-    click.option("--offline", is_flag=True, envvar="SECONDPASS_OFFLINE",
+    option("--cut-long", is_flag=True, help="Cut long passages instead of reading them in windows."),
+    option("--instruction", metavar="TEXT", help="What the task is, for models that take an instruction."),
+    option("--profile", metavar="MODEL", help="Which known model a folder holds, if its name does not say it."),
+    option("--rerank-url", metavar="URL", help="Server of a hosted reranker, or of a chat model that ranks."),
+    option("--offline", is_flag=True, envvar="SECONDPASS_OFFLINE",
                  help="Fetch nothing. [env: SECONDPASS_OFFLINE]"),
-    click.option("--score-cache", metavar="FILE", help="Keep scores in this file and do not compute them again."),
+    option("--score-cache", metavar="FILE", help="Keep scores in this file and do not compute them again."),
 )  # fmt: skip
 
 
 def reranking_options(command: Command) -> Command:
     """Add the options that say how rerankers are opened; `reranking_from` reads them."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+    for add in reversed(_OPTIONS):
+        command = add(command)
     return command
 
 
 def reranking_from(values: dict[str, Any]) -> RerankerOptions:
-    """Take the options' values out of ``values``, and let notes be seen."""
+    """Take the options' values out of ``values``, and let notes be seen; the last ones come when the command ends."""
     show_notes()
+    click.get_current_context().call_on_close(say_what_was_read)
     engine = EngineOptions(values.pop("engine"), values.pop("precision"), values.pop("threads"), values.pop("device"))
     min_score, budget, cache = values.pop("min_score"), values.pop("budget"), values.pop("score_cache")
     return RerankerOptions(
@@ -68,11 +95,41 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
 
 
 class NoteHandler(logging.Handler):
-    """Say on standard error what the rooms of reranking have to say: the engine, what was cut, repaired or known."""
+    """Say on standard error what the rooms of reranking have to say: the engine, what was cut, repaired or known.
+
+    Of notes of one kind the first ten are shown, and then one every five seconds: a file may hold a million jobs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[str, tuple[int, float]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one note."""
-        click.echo(plain(f"note: {record.getMessage()}"), err=True)
+        count, last = self._shown.get(record.msg, (0, 0.0))
+        now = time.monotonic()
+        if count >= _NOTES_OF_A_KIND and now - last < SECONDS_BETWEEN_LINES:
+            return
+        self._shown[record.msg] = (count + 1, now)
+        few = " (from now on, notes of this kind come every five seconds)" if count + 1 == _NOTES_OF_A_KIND else ""
+        click.echo(plain(f"note: {record.getMessage()}{few}"), err=True)
+
+
+def say_what_was_read() -> None:
+    """Say of each reranker how many scores were known, and how many passages were long or cut."""
+    for reranker in opened_rerankers():
+        if not isinstance(reranker, PairReranker) or not reranker.counts.passages:
+            continue
+        counts = reranker.counts
+        said = []
+        if reranker.has_cache:
+            said.append(f"{counts.known:,} of {counts.passages:,} scores were known")
+        if counts.in_windows:
+            said.append(f"{counts.in_windows:,} of {counts.passages:,} passages were long and read in windows")
+        if counts.truncated:
+            said.append(f"{counts.truncated:,} of {counts.passages:,} passages were not read whole")
+        if said:
+            click.echo(plain(f"note: {reranker.name}: {'; '.join(said)}"), err=True)
 
 
 def show_notes() -> None:

@@ -17,10 +17,11 @@ from secondpass.cli.options import (
     takes_question,
 )
 from secondpass.cli.output import console, hits_table, passage_blocks, print_json, seconds_line
+from secondpass.cli.reranking import RerankingCommand
 from secondpass.workbench import Workbench
 
 
-@click.command()
+@click.command(cls=RerankingCommand)
 @click.argument("query")
 @index_option
 @retrieve_options

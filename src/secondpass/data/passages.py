@@ -12,7 +12,7 @@ from secondpass.errors import InputError
 from secondpass.types import Chunk, Hit, Reranker, StageScore
 
 ACCEPTED = 'accepted is {"id": ..., "query": "...", "passages": [{"id": ..., "text": "...", "title"?: "..."}, ...]}'
-_WRITTEN = ("rank", "score", "scale", "rank_before")
+_WRITTEN = ("rank", "score", "scale", "rank_before", "probability", "truncated", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,9 @@ def as_hits(passages: Sequence[dict[str, Any]]) -> list[Hit]:
 def rerank_job(job: Job, reranker: Reranker) -> dict[str, Any]:
     """Return the job's object with its passages reordered.
 
-    Each passage keeps its fields and gains ``rank``, ``score``, ``scale`` and ``rank_before``; a score that stood there
-    is kept as ``score_before``.
+    Each passage keeps its fields and gains ``rank``, ``score``, ``scale`` and ``rank_before``, and where there is one
+    ``probability``, where a part was not read ``truncated``, and where a part of it decided its place in the text,
+    ``evidence`` ([start, end)). A score that stood there is kept as ``score_before``.
     """
     ordered = []
     for rank, hit in enumerate(reranker.rerank(job.query, as_hits(job.passages)), start=1):
@@ -103,5 +104,18 @@ def rerank_job(job: Job, reranker: Reranker) -> dict[str, Any]:
         passage = {key: value for key, value in job.passages[place].items() if key not in _WRITTEN}
         if "score" in job.passages[place]:
             passage["score_before"] = job.passages[place]["score"]
-        ordered.append(passage | {"rank": rank, "score": hit.score, "scale": hit.scale, "rank_before": place + 1})
+        passage |= {"rank": rank, "score": hit.score, "scale": hit.scale, "rank_before": place + 1}
+        ordered.append(passage | _found_out(hit))
     return {**job.record, "passages": ordered}
+
+
+def _found_out(hit: Hit) -> dict[str, Any]:
+    """Return what a reranker says of a passage beside its score, as far as it says anything."""
+    said: dict[str, Any] = {}
+    if hit.probability is not None:
+        said["probability"] = hit.probability
+    if hit.truncated:
+        said["truncated"] = True
+    if hit.evidence is not None:
+        said["evidence"] = [hit.evidence.start, hit.evidence.end]
+    return said

@@ -16,6 +16,7 @@ from secondpass.errors import InputError
 from secondpass.models.model_folder import check_folder, read_json
 from secondpass.models.module_list import module_types, transformer_folder
 from secondpass.models.profiles import PROFILES, Family, RerankerProfile
+from secondpass.models.rotary_shape import unsupported_rotary
 from secondpass.models.weight_files import Tensor, onnx_files, read_header, safetensors_files
 from secondpass.models.weight_files import fingerprint as folder_fingerprint
 
@@ -85,7 +86,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     tensors = _all_tensors(folder)
     labels = _labels(config, tensors) if kind == "cross-encoder" else ()
     own_code = bool(config.get("auto_map")) and (
-        not _is_native(model_type) or any(name.endswith(_OWN_LAYOUT) for name in tensors)
+        not (_is_native(model_type) or _is_known_new(config, tensors))
+        or any(name.endswith(_OWN_LAYOUT) for name in tensors)
     )
     return Checkpoint(folder, kind, architectures, model_type, labels, own_code, config)
 
@@ -229,6 +231,13 @@ def _labels(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[s
 def _all_tensors(folder: Path) -> dict[str, Tensor]:
     place = transformer_folder(folder)
     return {name: tensor for path in safetensors_files(place) for name, tensor in read_header(path).items()}
+
+
+def _is_known_new(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bool:
+    """Say whether this is Alibaba's ``new``, whose arithmetic is that of the native GTE, in its usual layout."""
+    if config.get("model_type") != "new" or unsupported_rotary(config) is not None:
+        return False
+    return any(name.endswith("encoder.layer.0.attention.qkv_proj.weight") for name in tensors)
 
 
 def _is_native(model_type: str) -> bool:

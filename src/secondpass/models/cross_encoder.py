@@ -74,6 +74,11 @@ class CrossEncoderScorer:
         return self._model.logits.scale
 
     @property
+    def max_tokens(self) -> int:
+        """The longest input, query and template included."""
+        return self._model.rules.max_tokens
+
+    @property
     def gives_probability(self) -> bool:
         """Whether the logistic function of a score is the probability that the authors publish."""
         return self._model.logits.gives_probability

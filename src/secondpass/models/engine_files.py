@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -37,6 +38,7 @@ def made_once(name: str, make: Callable[[Path], None]) -> Path:
     """
     target = cache_folder() / "engines" / f"{name}-{FORMAT}"
     if target.is_dir():
+        _mark_used(target)
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +54,12 @@ def made_once(name: str, make: Callable[[Path], None]) -> Path:
             "name another folder in the environment variable SECONDPASS_CACHE."
         ) from error
     return target
+
+
+def _mark_used(target: Path) -> None:
+    """Note that a graph was opened: the cache forgets the least recently used ones first."""
+    with contextlib.suppress(OSError):  # a cache that may only be read
+        os.utime(target)
 
 
 def _move(made: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from secondpass.models.engine import Head, Precision
-from secondpass.models.graph_shape import unsupported
+from secondpass.models.graph_kinds import unsupported
 from secondpass.models.model_folder import read_json
 from secondpass.models.runnable import EngineGraph, Evaluate
 from secondpass.models.shipped_graph import open_shipped, shipped_file

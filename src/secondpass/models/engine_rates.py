@@ -58,6 +58,12 @@ def remembered(key: str) -> EngineRate | None:
     return EngineRate(engine, precision, float(rate)) if isinstance(rate, int | float) and rate > 0 else None
 
 
+def all_remembered() -> dict[str, EngineRate]:
+    """Return everything that was measured, by its key."""
+    found = {key: remembered(key) for key in _read()}
+    return {key: rate for key, rate in found.items() if rate is not None}
+
+
 def remember(key: str, rate: EngineRate) -> None:
     """Keep ``rate`` under ``key``; where the folder cannot be written it is measured again next time."""
     rates = {**_read(), key: {name: getattr(rate, name) for name in ("engine", "precision", "tokens_per_second")}}

@@ -17,11 +17,10 @@ from onnx import ValueInfoProto
 from secondpass.models.engine import Head
 from secondpass.models.graph import GraphWriter, float_value
 from secondpass.models.graph_linear import FloatLinear, LinearWriter, ObservedLinear
-from secondpass.models.graph_shape import LOGITS, MASK, TOKENS, VECTORS, Activation, GraphShape
+from secondpass.models.graph_parts import activated, token_output
+from secondpass.models.graph_shape import LOGITS, MASK, VECTORS, GraphShape
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
-
-_SHORTEST = 1e-12  # the length below which a vector is not stretched to 1 (torch's normalize)
 
 
 class EncoderGraph:
@@ -119,27 +118,20 @@ class EncoderGraph:
         mixed = self._linear(graph, mixed, layer + names.attention_output, linear)
         x = self._norm(graph, graph.node("Add", mixed, x), layer + names.attention_norm)
         wide = self._linear(graph, x, layer + names.widen, linear)
-        narrow = self._linear(graph, _activate(graph, wide, self._shape.activation), layer + names.narrow, linear)
+        narrow = self._linear(graph, activated(graph, wide, self._shape.activation), layer + names.narrow, linear)
         return self._norm(graph, graph.node("Add", narrow, x), layer + names.output_norm)
 
     def _classify(self, graph: GraphWriter, first: str) -> ValueInfoProto:
         head = self._shape.head
         x = graph.node("Squeeze", first, graph.integers(1))  # [B, D]
         dense = (self._prefix if head.pooled else "") + head.dense
-        x = _activate(graph, self._plain(graph, x, dense), head.activation)
+        x = activated(graph, self._plain(graph, x, dense), head.activation)
         logits = self._plain(graph, x, head.output)
         graph.node("Identity", logits, output=LOGITS)
         return float_value(LOGITS, "batch", len(self._weights.weight(f"{head.output}.bias").raw))
 
     def _tokens(self, graph: GraphWriter, x: str) -> ValueInfoProto:
-        if self._projection is None:
-            graph.node("Identity", x, output=TOKENS)
-            return float_value(TOKENS, "batch", "length", self._shape.hidden)
-        x = graph.node("MatMul", x, graph.constant(np.asarray(self._projection, np.float32).T))
-        length = graph.node("ReduceL2", x, graph.integers(-1), keepdims=1)
-        length = graph.node("Max", length, graph.constant(np.array(_SHORTEST, np.float32)))
-        graph.node("Div", x, length, output=TOKENS)
-        return float_value(TOKENS, "batch", "length", len(self._projection))
+        return token_output(graph, x, self._shape.hidden, self._projection)
 
     def _linear(self, graph: GraphWriter, x: str, name: str, writer: LinearWriter, factor: float = 1.0) -> str:
         weight, bias = self._read(f"{name}.weight"), self._read(f"{name}.bias")
@@ -157,11 +149,3 @@ class EncoderGraph:
 
     def _read(self, name: str) -> FloatArray:
         return self._weights.read(self._prefix + name)
-
-
-def _activate(graph: GraphWriter, x: str, activation: Activation) -> str:
-    if activation == "gelu":
-        return graph.node("Gelu", x)
-    if activation == "gelu_tanh":
-        return graph.node("Gelu", x, approximate="tanh")
-    return graph.node({"relu": "Relu", "tanh": "Tanh"}[activation], x)

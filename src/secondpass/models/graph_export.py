@@ -8,8 +8,8 @@ import numpy as np
 
 from secondpass.models.engine import Head
 from secondpass.models.graph import GraphWriter, integer_value
-from secondpass.models.graph_encoder import EncoderGraph
-from secondpass.models.graph_shape import SHUT, GraphShape, read_graph_shape
+from secondpass.models.graph_kinds import graph_writer, read_graph_shape
+from secondpass.models.graph_shape import SHUT, GraphShape
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
 
@@ -26,15 +26,16 @@ def export_onnx(folder: Path, target: Path, head: Head, projection: FloatArray |
         InputError: no graph can be written for this architecture, or its weights cannot be read.
     """
     shape, weights = read_graph_shape(folder), Weights(folder)
-    prefix = weights.prefix_of("embeddings.word_embeddings.weight") + "embeddings."
-    encoder = EncoderGraph(weights, shape, head, projection)
+    prefix = weights.prefix_of(shape.words)
+    encoder = graph_writer(weights, shape, head, projection)
     inputs = ["input_ids", "attention_mask"]
     with GraphWriter(target) as graph:
-        words = graph.node("Gather", graph.constant(weights.read(f"{prefix}word_embeddings.weight")), "input_ids")
-        places = graph.constant(weights.read(f"{prefix}position_embeddings.weight"))
-        vectors = graph.node("Add", words, graph.node("Gather", places, _positions(graph, shape)))
-        if shape.has_types:
-            types = weights.read(f"{prefix}token_type_embeddings.weight")
+        vectors = graph.node("Gather", graph.constant(weights.read(prefix + shape.words)), "input_ids")
+        if isinstance(shape, GraphShape):
+            places = graph.constant(weights.read(f"{prefix}embeddings.position_embeddings.weight"))
+            vectors = graph.node("Add", vectors, graph.node("Gather", places, _positions(graph, shape)))
+        if shape.types:
+            types = weights.read(prefix + shape.types)
             if len(types) > 1:
                 inputs.append("token_type_ids")
                 vectors = graph.node("Add", vectors, graph.node("Gather", graph.constant(types), "token_type_ids"))

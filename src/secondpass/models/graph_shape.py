@@ -1,14 +1,10 @@
-"""What config.json says of an encoder whose graph we write ourselves, and how its weights are called."""
+"""What config.json says of a BERT-like encoder, and how its weights are called."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
-
-from secondpass.errors import InputError
-from secondpass.models.model_folder import read_json
 
 VECTORS, MASK = "vectors", "attention_bias"
 LOGITS, TOKENS = "logits", "token_vectors"
@@ -16,7 +12,7 @@ SHUT = -1e9
 """What ``attention_bias`` holds where a token must not be looked at; 0 elsewhere."""
 
 Activation = Literal["gelu", "gelu_tanh", "relu", "tanh"]
-_ACTIVATIONS: dict[str, Activation] = {
+ACTIVATIONS: dict[str, Activation] = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
@@ -94,18 +90,28 @@ class GraphShape:
         return self.hidden // self.heads
 
     @property
+    def words(self) -> str:
+        """The name of the words' table, below what stands before all names of the encoder."""
+        return "embeddings.word_embeddings.weight"
+
+    @property
+    def types(self) -> str:
+        """The name of the token types' table; empty where there is none."""
+        return "embeddings.token_type_embeddings.weight" if self.has_types else ""
+
+    @property
     def counts_pads(self) -> bool:
         """Whether positions are counted as RoBERTa counts them."""
         return self.kind in _COUNTING_FROM_PAD
 
 
-def unsupported(config: Mapping[str, Any]) -> str | None:
+def unsupported_encoder(config: Mapping[str, Any]) -> str | None:
     """Return why no graph can be written for this architecture, or None where one can."""
     kind = config.get("model_type")
     activation = config.get("activation" if kind == "distilbert" else "hidden_act", "gelu")
     if kind not in KINDS:
         return f"its architecture is {kind!r}"
-    if activation not in _ACTIVATIONS:
+    if activation not in ACTIVATIONS:
         return f"its activation is {activation!r}"
     if config.get("position_embedding_type", "absolute") != "absolute":
         return f"its positions are {config.get('position_embedding_type')!r}"
@@ -114,25 +120,12 @@ def unsupported(config: Mapping[str, Any]) -> str | None:
     return None
 
 
-def read_graph_shape(folder: Path) -> GraphShape:
-    """Read the shape of the encoder in ``folder``.
+def encoder_shape(config: Mapping[str, Any]) -> GraphShape:
+    """Read the shape; `unsupported_encoder` has nothing against it.
 
     Raises:
-        InputError: it is none that a graph can be written for.
+        KeyError, TypeError, ValueError: the configuration lacks something or misstates it.
     """
-    config = read_json(folder / "config.json")
-    if reason := unsupported(config):
-        raise InputError(
-            f"The engines openvino and onnx compute {', '.join(KINDS)}, or any architecture from an ONNX file; of the "
-            f"model at {folder}, {reason}, and it holds no model.onnx. Export it to ONNX, or use the engine torch."
-        )
-    try:
-        return _shape(config)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{folder / 'config.json'} lacks or misstates {error}; fetch the model again.") from error
-
-
-def _shape(config: Mapping[str, Any]) -> GraphShape:
     kind = str(config["model_type"])
     small = kind == "distilbert"
     hidden, heads = (
@@ -149,7 +142,7 @@ def _shape(config: Mapping[str, Any]) -> GraphShape:
         hidden=hidden,
         heads=heads,
         epsilon=1e-12 if small else float(config.get("layer_norm_eps", 1e-12)),
-        activation=_ACTIVATIONS[config.get("activation" if small else "hidden_act", "gelu")],
+        activation=ACTIVATIONS[config.get("activation" if small else "hidden_act", "gelu")],
         pad_id=pad_id,
         max_tokens=positions - pad_id - 1 if kind in _COUNTING_FROM_PAD else positions,
         has_types=not small,

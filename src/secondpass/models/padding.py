@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from secondpass.errors import InputError
 from secondpass.models.engine import Batch, TokenIds
+from secondpass.models.graph_kinds import AnyShape
 from secondpass.models.graph_shape import MASK, SHUT, VECTORS, GraphShape
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
@@ -19,13 +20,14 @@ from secondpass.types import FloatArray
 class Embeddings:
     """The embedding tables of a model."""
 
-    def __init__(self, weights: Weights, shape: GraphShape) -> None:
-        prefix = weights.prefix_of("embeddings.word_embeddings.weight")
+    def __init__(self, weights: Weights, shape: AnyShape) -> None:
+        prefix = weights.prefix_of(shape.words)
         self._shape = shape
         self._folder = weights.folder
-        self._words = weights.weight(f"{prefix}embeddings.word_embeddings.weight")
-        self._positions = weights.weight(f"{prefix}embeddings.position_embeddings.weight")
-        self._types = weights.read(f"{prefix}embeddings.token_type_embeddings.weight") if shape.has_types else None
+        self._words = weights.weight(prefix + shape.words)
+        placed = isinstance(shape, GraphShape)  # others turn with their positions instead
+        self._positions = weights.weight(f"{prefix}embeddings.position_embeddings.weight") if placed else None
+        self._types = weights.read(prefix + shape.types) if shape.types else None
 
     @property
     def type_count(self) -> int:
@@ -42,7 +44,8 @@ class Embeddings:
         inside = real_tokens(batch)
         flat = np.concatenate(batch.ids)
         sums = self._words.rows(flat)
-        sums = sums + self._positions.rows(_positions(batch, self._shape))
+        if self._positions is not None and isinstance(self._shape, GraphShape):
+            sums = sums + self._positions.rows(_positions(batch, self._shape))
         if self._types is not None:
             sums += self._types[token_types(batch) if len(self._types) > 1 else np.zeros(len(flat), np.int64)]
         vectors = np.zeros((*inside.shape, sums.shape[1]), np.float32)

@@ -73,8 +73,8 @@ CROSS_ENCODERS = (
     _bge("BAAI/bge-reranker-large", 512, _MIT, golden.BGE_LARGE, "Xorbits/bge-reranker-large"),
     _bge("BAAI/bge-reranker-v2-m3", 8192, _APACHE, golden.BGE_V2_M3, "AI-ModelScope/bge-reranker-v2-m3"),
     RerankerProfile(
-        "maidalun1020/bce-reranker-base_v1", "cross-encoder", "logit", 512, "pair", windows="bce", license=_APACHE,
-        aliases=("netease-youdao/bce-reranker-base_v1", "maidalun/bce-reranker-base_v1"),
+        "maidalun1020/bce-reranker-base_v1", "cross-encoder", "probability", 512, "pair", windows="bce",
+        license=_APACHE, aliases=("netease-youdao/bce-reranker-base_v1", "maidalun/bce-reranker-base_v1"),
     ),
     _ms_marco("MiniLM-L6", "MiniLM-L-6", golden.MS_MARCO_L6),
     _ms_marco("MiniLM-L12", "MiniLM-L-12"),

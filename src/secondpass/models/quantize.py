@@ -16,9 +16,8 @@ from secondpass.errors import InputError
 from secondpass.models.engine import Batch, Head
 from secondpass.models.engine_files import cache_folder
 from secondpass.models.graph import GRAPH_FILE
-from secondpass.models.graph_encoder import EncoderGraph
+from secondpass.models.graph_kinds import AnyShape, graph_writer
 from secondpass.models.graph_linear import ObservedLinear, Range
-from secondpass.models.graph_shape import GraphShape
 from secondpass.models.padding import Embeddings
 from secondpass.models.runnable import Evaluate
 from secondpass.models.tokenizer import TextTokenizer
@@ -61,7 +60,7 @@ def pair_batches(folder: Path, texts: list[tuple[str, str]], max_tokens: int, ty
 
 
 def calibrated_ranges(
-    folder: Path, weights: Weights, shape: GraphShape, head: Head, embeddings: Embeddings, evaluate: Evaluate
+    folder: Path, weights: Weights, shape: AnyShape, head: Head, embeddings: Embeddings, evaluate: Evaluate
 ) -> dict[str, Range]:
     """Return the range of every large layer's input over the texts that ship with the package."""
     observer = ObservedLinear()
@@ -69,7 +68,7 @@ def calibrated_ranges(
     scratch.mkdir(parents=True, exist_ok=True)
     seen: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="calibration.", suffix=".part", dir=scratch) as made:
-        EncoderGraph(weights, shape, head, linear=observer).write(Path(made))
+        graph_writer(weights, shape, head, linear=observer).write(Path(made))
         batches = pair_batches(folder, calibration_texts(), shape.max_tokens, embeddings.type_count)
         for outputs in evaluate(Path(made) / GRAPH_FILE, map(embeddings.inputs, batches)):
             for name in observer.outputs:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import AutoModel, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, MODEL_MAPPING
 from transformers.utils.logging import disable_progress_bar
 
 from secondpass.errors import InputError
 from secondpass.models.engine import Batch, EngineOptions, Head, Precision
+from secondpass.models.model_folder import read_json
+from secondpass.models.rotary_shape import as_native_gte, unsupported_rotary
 from secondpass.models.torch_device import memory_errors, number_type, open_device
 from secondpass.types import FloatArray
 
@@ -90,12 +94,28 @@ def _numbers(tensor: Tensor) -> FloatArray:
     return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
 
 
+def _is_new(settings: Mapping[str, Any]) -> bool:
+    """Say whether this is GTE under the name of its first days, which transformers does not know."""
+    return settings.get("model_type") == "new" and unsupported_rotary(settings) is None
+
+
 def _load(folder: Path, head: Head) -> Any:
     disable_progress_bar()
-    loader = AutoModelForSequenceClassification if head == "classify" else AutoModel
+    settings = read_json(folder / "config.json")
+    loader: Any = AutoModelForSequenceClassification if head == "classify" else AutoModel
+    known: dict[str, Any] = {}
     try:
+        if _is_new(settings):  # not through AutoModel, which stops at the code that config.json points to
+            known = {"config": AutoConfig.for_model("gte", **as_native_gte(settings))}
+            classes: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING if head == "classify" else MODEL_MAPPING
+            loader = classes[type(known["config"])]
         model, report = loader.from_pretrained(
-            folder, trust_remote_code=False, use_safetensors=True, local_files_only=True, output_loading_info=True
+            folder,
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            **known,
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise InputError(f"transformers cannot load the model at {folder}: {error}") from error

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from secondpass.models.engine import Batch, Head, Precision
+from secondpass.models.engine_cache import make_room
 from secondpass.models.engine_files import made_once
 from secondpass.models.graph import GRAPH_FILE
-from secondpass.models.graph_encoder import EncoderGraph
+from secondpass.models.graph_kinds import graph_writer, read_graph_shape
 from secondpass.models.graph_linear import Int8Linear
-from secondpass.models.graph_shape import LOGITS, TOKENS, read_graph_shape
+from secondpass.models.graph_shape import LOGITS, TOKENS
 from secondpass.models.padding import Embeddings, real_tokens
 from secondpass.models.quantize import calibrated_ranges
 from secondpass.models.runnable import EngineGraph, Evaluate
@@ -34,10 +35,11 @@ def open_written(
     embeddings = Embeddings(weights, shape)
 
     def make(target: Path) -> None:
+        make_room()
         linear = None
         if precision == "int8":
             linear = Int8Linear(calibrated_ranges(folder, weights, shape, head, embeddings, evaluate))
-        EncoderGraph(weights, shape, head, projection, linear).write(target)
+        graph_writer(weights, shape, head, projection, linear).write(target)
 
     kind = "int8" if precision == "int8" else "f32"  # bf16 is made of float32 by the engine
     name = f"{fingerprint(folder)}-{head}-{kind}"

@@ -120,7 +120,9 @@ class BudgetReranker:
         placed = [self.strong.scored(hit, rank, scores[hit.chunk.text]) for rank, hit in enumerate(read, start=1)]
         candidates = len({hit.chunk.text for hit in order if hit.chunk.text.strip()})
         report = BudgetReport(len(scores), candidates, time.perf_counter() - start)
-        _log.info("%s read %d of %d passages in %.0f ms", self.name, report.read, candidates, report.seconds * 1000)
+        behind = f"; the others stand behind them, ordered by {self.cheap.name}" if report.read < candidates else ""
+        took = (self.strong.name, report.read, candidates, report.seconds * 1000, behind)
+        _log.info("%s read %d of %d passages in %.0f ms%s", *took)
         if self._on_report:
             self._on_report(report)
         return (placed + rest)[:top_n]

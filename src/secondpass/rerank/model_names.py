@@ -1,19 +1,24 @@
-"""The name of a model to a reranker: where its files are, what it is, and what opens its family."""
+"""The name of a model to a reranker: where its files are, what it is, and what opens its family.
+
+What is not installed is said before anything is fetched; what computes models is imported after that.
+"""
 
 from __future__ import annotations
 
+import difflib
+import importlib
 import logging
-from dataclasses import replace
+import os
+from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
 
 from secondpass.errors import InputError, MissingExtraError
 from secondpass.models.checkpoint import read_checkpoint, reranker_family
-from secondpass.models.cross_encoder import ReadingOptions
-from secondpass.models.late_interaction import LateInteractionOptions
-from secondpass.models.pair_reading import LongPassages
-from secondpass.models.profiles import Family, RerankerProfile, find_profile
+from secondpass.models.engines import installed_engines
+from secondpass.models.profiles import PROFILES, Family, RerankerProfile, find_profile
 from secondpass.models.source import Source, resolve
-from secondpass.registry import find
 from secondpass.rerank.duo import DuoReranker
 from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.pairs import PairReranker
@@ -21,10 +26,35 @@ from secondpass.rerank.score_cache import open_cache
 from secondpass.types import PairScorer, Reranker
 
 _log = logging.getLogger(__name__)
-QUERY_LIKELIHOOD = "query-likelihood"
+Opener = Family | Literal["query-likelihood"]
+QUERY_LIKELIHOOD: Literal["query-likelihood"] = "query-likelihood"
 """The profile that scores with any language model: how likely the question is after the passage."""
-_LIGHT: tuple[Family, ...] = ("cross-encoder", "late-interaction")
+_LIGHT: tuple[Opener, ...] = ("cross-encoder", "late-interaction")
 """Families that run without torch."""
+_PASSAGES_AT_ONCE = 256
+"""After so many, scores are kept and progress is said; enough that batches of equal lengths are found among them."""
+_LIKE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class ModelToOpen:
+    """A model as it was found, before it is loaded; ``name`` is what tables call it."""
+
+    folder: Path
+    name: str
+    family: Opener
+    profile: RerankerProfile | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedModel:
+    """What was made of a model, and what a person may want to know of it: engine, precision, longest input."""
+
+    made: PairScorer | DuoReranker
+    engine: str
+    precision: str
+    max_tokens: int
+    takes_instruction: bool = False
 
 
 def open_model(name: str, options: RerankerOptions) -> Reranker:
@@ -35,55 +65,65 @@ def open_model(name: str, options: RerankerOptions) -> Reranker:
         MissingExtraError: nothing that could compute it is installed.
         RemoteError: it would have to be fetched, and the hub does not answer.
     """
-    source = resolve(name, options.offline)
-    _log.info("%s: %s, from %s", name, source.folder, source.origin)
-    profile = _profile(source, options)
-    if options.profile == QUERY_LIKELIHOOD:
-        _need_torch(name)
-        return _reranker(find("scorers", QUERY_LIKELIHOOD)(source.folder, None, options.engine), options)
+    chosen = _chosen_profile(options)
+    by_name = chosen or find_profile(name)
+    source = _resolve(name, by_name, options)
+    model = _model(name, source, by_name or find_profile(source.name), options)
+    _check_installed(name, model.family, options)
+    families: Any = importlib.import_module("secondpass.rerank.model_families")
+    opened: OpenedModel = families.open_family(model, options)
+    _log.info("%s", _described(model, opened, options))
+    if options.instruction and not opened.takes_instruction:
+        _log.info("%s takes no instruction; the given one is not used", model.name)
+    if isinstance(opened.made, DuoReranker):
+        return opened.made
+    return PairReranker(opened.made, open_cache(options.cache), _PASSAGES_AT_ONCE)
+
+
+def _model(name: str, source: Source, profile: RerankerProfile | None, options: RerankerOptions) -> ModelToOpen:
+    """Look at the model's folder and say what will be opened.
+
+    Raises:
+        InputError: it is none that reranks, or none that gives the likelihood of a question where that is asked for.
+    """
+    shown = Path(name).name if source.origin == "folder" else source.name
     checkpoint = read_checkpoint(source.folder)
-    family = reranker_family(checkpoint, profile)
-    if family not in _LIGHT:
-        _need_torch(name)
-        if profile and options.max_tokens:
-            profile = replace(profile, max_tokens=options.max_tokens)
-    if family == "seq2seq-pairs":
-        return DuoReranker(find("scorers", family)(source.folder, profile, options.engine))
-    return _reranker(_open_scorer(family, source, profile, options), options)
+    if options.profile != QUERY_LIKELIHOOD:
+        return ModelToOpen(source.folder, shown, reranker_family(checkpoint, profile), profile)
+    if checkpoint.kind != "causal":
+        raise InputError(
+            f"The model at {source.folder} ({checkpoint.described}) writes no text, so that it cannot say how likely a "
+            f"question is; the profile {QUERY_LIKELIHOOD} is for language models such as Qwen/Qwen3-0.6B."
+        )
+    return ModelToOpen(source.folder, shown, QUERY_LIKELIHOOD, None)
 
 
-def _open_scorer(
-    family: Family, source: Source, profile: RerankerProfile | None, options: RerankerOptions
-) -> PairScorer:
-    """Open a scorer, handing over what its family knows of."""
-    opener = find("scorers", family)
-    folder, engine = source.folder, options.engine
-    long: LongPassages = "truncate" if options.cut_long else "windows"
-    known: PairScorer
-    if family == "cross-encoder":
-        known = opener(folder, profile, engine, ReadingOptions(options.max_tokens, long), name=_shown(source))
-    elif family == "late-interaction":
-        reading = LateInteractionOptions(document_length=options.max_tokens, cut_long=options.cut_long)
-        known = opener(folder, _shown(source), reading, engine)
-    elif family == "seq2seq":
-        known = opener(folder, profile, engine)
-    else:
-        known = opener(folder, profile, engine, options.instruction)
-    return known
+def _resolve(name: str, profile: RerankerProfile | None, options: RerankerOptions) -> Source:
+    """Return where the model is; what could not be computed here is not fetched."""
+    try:
+        return resolve(name, offline=True)
+    except InputError as error:
+        if Path(name).is_dir() or name.startswith((".", "/", "~")):
+            raise
+        if options.offline:
+            raise InputError(f"{error}{_like(name)}") from error
+    _check_installed(name, profile.family if profile else "cross-encoder", options)
+    try:
+        return resolve(name)
+    except InputError as error:
+        raise InputError(f"{error}{_like(name)}") from error
 
 
-def _shown(source: Source) -> str:
-    """Return what tables call the model: its name, or its folder's last part."""
-    return source.folder.name if source.origin == "folder" else source.name
+def _like(name: str) -> str:
+    """Return a question that names the known model most like ``name``, or nothing."""
+    names = {} if find_profile(name) else {profile.name.lower(): profile.name for profile in PROFILES}
+    near = difflib.get_close_matches(name.removeprefix("ms:").lower(), names, n=1, cutoff=_LIKE)
+    return f" Did you mean {names[near[0]]}?" if near else ""
 
 
-def _reranker(scorer: PairScorer, options: RerankerOptions) -> PairReranker:
-    return PairReranker(scorer, open_cache(options.cache))
-
-
-def _profile(source: Source, options: RerankerOptions) -> RerankerProfile | None:
+def _chosen_profile(options: RerankerOptions) -> RerankerProfile | None:
     if options.profile in (None, QUERY_LIKELIHOOD):
-        return find_profile(source.name) or find_profile(source.folder)
+        return None
     found = find_profile(options.profile or "")
     if found is None:
         raise InputError(
@@ -93,6 +133,31 @@ def _profile(source: Source, options: RerankerOptions) -> RerankerProfile | None
     return found
 
 
-def _need_torch(name: str) -> None:
-    if not (find_spec("torch") and find_spec("transformers")):
-        raise MissingExtraError(f"The language model {name}", "torch")
+def _check_installed(name: str, family: Opener, options: RerankerOptions) -> None:
+    """Refuse what nothing that is installed can compute.
+
+    Raises:
+        MissingExtraError: the message says what to install.
+    """
+    wanted = options.engine.name
+    engines = installed_engines() if find_spec("tokenizers") else []
+    if family not in _LIGHT or options.profile == QUERY_LIKELIHOOD:
+        if not (find_spec("torch") and find_spec("transformers")):
+            raise MissingExtraError(f"The language model {name}", "torch")
+    elif not engines or (wanted != "auto" and wanted not in engines):
+        raise MissingExtraError(f"The reranker {name}", "openvino" if wanted == "auto" else wanted)
+
+
+def _described(model: ModelToOpen, opened: OpenedModel, options: RerankerOptions) -> str:
+    """Return one line on an opened model: name, family, engine, precision, threads, longest input, folder."""
+    threads = options.engine.threads or _usable_cores()
+    place = options.engine.device if options.engine.device != "cpu" else f"{threads} thread{'s'[: threads > 1]}"
+    like = f" like {model.profile.name}" if model.profile and model.profile.name != model.name else ""
+    return (
+        f"{model.name}: {model.family}{like} on {opened.engine} {opened.precision}, {place}, inputs of up to "
+        f"{opened.max_tokens:,} tokens, from {model.folder}"
+    )
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

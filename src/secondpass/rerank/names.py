@@ -16,21 +16,25 @@ import difflib
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from secondpass.errors import InputError
+from secondpass.models.profiles import PROFILES, find_profile
 from secondpass.registry import find, known
 from secondpass.rerank.hosted_formats import DIALECTS
+from secondpass.rerank.opened import OpenRerankers
 from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.score_cache import open_cache
 from secondpass.types import Reranker
 
 RANKING_KINDS = ("pointwise", "pairwise", "setwise", "listwise")
 _FUSION = "fuse"
 _PREFIXES = (*RANKING_KINDS, *DIALECTS, "http", "https", _FUSION, "ms")
+_NOT_YET = "builtin"
 _OPEN_MODELS = 8
 """How many opened rerankers stay in memory."""
+_opened = OpenRerankers(_OPEN_MODELS)
 
 
 def check_name(name: str) -> None:
@@ -42,12 +46,30 @@ def check_name(name: str) -> None:
     prefix, colon, rest = name.partition(":")
     if name in known("rerankers") or (colon and _base(prefix) in _PREFIXES and rest) or _is_model(name):
         return
-    near = difflib.get_close_matches(name, known("rerankers"), n=1) or difflib.get_close_matches(prefix, _PREFIXES, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    if name == _NOT_YET:
+        raise InputError(
+            "The reranker 'builtin', a model that comes with this package, is not there yet; 'lexical' is there, needs "
+            "no model, and is the default."
+        )
+    near = _nearest(name, prefix if colon else "")
+    hint = f" Did you mean {near!r}?" if near else ""
     forms = "a model's folder or OWNER/NAME, ms:OWNER/NAME, listwise:PROVIDER/MODEL, cohere:MODEL, http://HOST:PORT"
     raise InputError(
         f"There is no reranker named {name!r}; known are: {', '.join(sorted(known('rerankers')))}, {forms}.{hint}"
     )
+
+
+def _nearest(name: str, prefix: str) -> str:
+    """Return the known name or form that is most like ``name``, or nothing."""
+    if profile := find_profile(name):
+        return profile.name
+    names = {profile.name.rpartition("/")[2].lower(): profile.name for profile in PROFILES}
+    names |= {part: part for part in known("rerankers")}
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    if near:
+        return names[near[0]]
+    forms = difflib.get_close_matches(prefix.lower(), _PREFIXES, n=1) if prefix else []
+    return f"{forms[0]}:{name.partition(':')[2]}" if forms else ""
 
 
 def _base(prefix: str) -> str:
@@ -74,15 +96,23 @@ def open_reranker(name: str, options: RerankerOptions) -> Reranker:
     if name in known("rerankers"):
         steps: Reranker = find("rerankers", name)(**({"read": options.read_text} if name == "merge" else {}))
         return steps
-    return _open(name, replace(options, min_score=None, budget_seconds=None, read_text=None))
+    if (folder := Path(name).expanduser()).is_dir():
+        name = str(folder.absolute())  # the same name in another working directory is another folder
+    asked = replace(options, min_score=None, budget_seconds=None, read_text=None)
+    return _opened.get((name, asked), lambda: _open(name, asked))
+
+
+def opened_rerankers() -> list[Reranker]:
+    """Return the rerankers that were opened by name and are still in memory, those within a fusion included."""
+    return _opened.all()
 
 
 def release_rerankers() -> None:
-    """Forget opened rerankers, so that the memory of those nobody holds is free."""
-    _open.cache_clear()
+    """Forget opened rerankers and score caches, so that the memory of those nobody holds is free."""
+    _opened.clear()
+    open_cache.cache_clear()
 
 
-@lru_cache(maxsize=_OPEN_MODELS)
 def _open(name: str, options: RerankerOptions) -> Reranker:
     prefix, _, rest = name.partition(":")
     if prefix == _FUSION:

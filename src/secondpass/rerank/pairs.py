@@ -5,18 +5,37 @@ Equal passages are scored once, passages without text never; what a cache knows 
 
 from __future__ import annotations
 
+import logging
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from secondpass.rerank.ordering import check_top_n, with_score
 from secondpass.rerank.score_cache import ScoreCache
 from secondpass.types import Hit, PairScorer, PassageScore, StageScore
 
+_log = logging.getLogger(__name__)
+_SECONDS_BETWEEN_NOTES = 5.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LOWEST_UNBOUNDED = -1000.0
 """The score of a passage without text, on scales without a lowest value."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingCounts:
+    """What a reranker has read since it was opened: different passages of each question, and how.
+
+    ``known``: their scores were in the cache. ``in_windows``: they were longer than the model reads at once.
+    ``truncated``: a part of them, or of the question, was not read.
+    """
+
+    passages: int = 0
+    known: int = 0
+    in_windows: int = 0
+    truncated: int = 0
 
 
 class PairReranker:
@@ -24,11 +43,24 @@ class PairReranker:
 
     Passages without text come last. A question without text says nothing about any passage: the given order stays, and
     the scores are ``rank_only``. Where a passage was read in windows, the window that won becomes its evidence.
+
+    The scorer gets ``passages_at_once`` (None: all), and their scores are kept before it gets the next: what interrupts
+    a long list loses little of it.
     """
 
-    def __init__(self, scorer: PairScorer, cache: ScoreCache | None = None) -> None:
+    def __init__(
+        self, scorer: PairScorer, cache: ScoreCache | None = None, passages_at_once: int | None = None
+    ) -> None:
         self.scorer = scorer
+        self.counts = ReadingCounts()
         self._cache = cache
+        self._passages_at_once = passages_at_once
+        self._lock = threading.Lock()
+
+    @property
+    def has_cache(self) -> bool:
+        """Whether known scores are looked up."""
+        return self._cache is not None
 
     @property
     def name(self) -> str:
@@ -52,13 +84,39 @@ class PairReranker:
         distinct = list(dict.fromkeys(_encodable(text) for text in texts if text.strip()))
         known = self._cache.get(self.scorer.fingerprint, query, distinct) if self._cache else {}
         missing = [text for text in distinct if text not in known]
-        if missing:
-            fresh = dict(zip(missing, self.scorer.score(query, missing), strict=True))
+        scores = known | self._computed(query, missing)
+        self._count(scores.values(), len(known))
+        lowest = PassageScore(0.0 if self.scorer.scale == "probability" else _LOWEST_UNBOUNDED)
+        return [scores[_encodable(text)] if text.strip() else lowest for text in texts]
+
+    def _computed(self, query: str, texts: Sequence[str]) -> dict[str, PassageScore]:
+        """Have ``texts`` scored, and keep what is done after every part; say how far it is where it takes long."""
+        scores: dict[str, PassageScore] = {}
+        started = said = time.monotonic()
+        at_once = self._passages_at_once or max(len(texts), 1)
+        for first in range(0, len(texts), at_once):
+            part = texts[first : first + at_once]
+            fresh = dict(zip(part, self.scorer.score(query, part), strict=True))
             if self._cache:
                 self._cache.put(self.scorer.fingerprint, query, fresh)
-            known = known | fresh
-        lowest = PassageScore(0.0 if self.scorer.scale == "probability" else _LOWEST_UNBOUNDED)
-        return [known[_encodable(text)] if text.strip() else lowest for text in texts]
+            scores |= fresh
+            now = time.monotonic()
+            if now - said > _SECONDS_BETWEEN_NOTES and len(scores) < len(texts):
+                said = now
+                left = (now - started) / len(scores) * (len(texts) - len(scores))
+                _log.info("%s: %d of %d passages read, about %.0f s left", self.name, len(scores), len(texts), left)
+        return scores
+
+    def _count(self, scores: Iterable[PassageScore], known: int) -> None:
+        read = list(scores)
+        with self._lock:
+            before = self.counts
+            self.counts = ReadingCounts(
+                before.passages + len(read),
+                before.known + known,
+                before.in_windows + sum(score.windows > 1 for score in read),
+                before.truncated + sum(score.truncated for score in read),
+            )
 
     def scored(self, hit: Hit, rank: int, score: PassageScore) -> Hit:
         """Return ``hit`` as this reranker places it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from secondpass.errors import InputError
 from secondpass.rerank.ordering import check_top_n
 from secondpass.types import Hit, Reranker, Scale
 
+_log = logging.getLogger(__name__)
 _EXAMPLE = "probability=0.5 or logit=-2"
 _NOT_A_MEASURE = ("rank_only", "unknown")
 
@@ -50,13 +52,17 @@ class MinScore:
 class ThresholdReranker:
     """Rerank by ``inner``, then drop what lies below a score.
 
+    ``judge`` is the stage whose scores count, where ``inner`` may leave passages without one, as a budget does: those
+    are dropped too, since nothing says that they are good enough.
+
     Raises:
         InputError: the scores of ``inner`` are not on the scale of ``min_score``.
     """
 
-    def __init__(self, inner: Reranker, min_score: MinScore) -> None:
+    def __init__(self, inner: Reranker, min_score: MinScore, judge: str | None = None) -> None:
         self.inner = inner
         self.min_score = min_score
+        self._judge = judge
 
     @property
     def name(self) -> str:
@@ -66,7 +72,12 @@ class ThresholdReranker:
     def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
         """Return the best ``top_n`` of those that score high enough, maybe none."""
         check_top_n(top_n)
-        return [hit for hit in self.inner.rerank(query, hits, top_n) if self._value(hit) >= self.min_score.value]
+        ranked = self.inner.rerank(query, hits, top_n)
+        judged = [hit for hit in ranked if self._judge is None or hit.stages[-1].stage == self._judge]
+        if len(judged) < len(ranked):
+            unread = len(ranked) - len(judged)
+            _log.info("%d passages were not read in the time and are left out: no score says they are enough", unread)
+        return [hit for hit in judged if self._value(hit) >= self.min_score.value]
 
     def _value(self, hit: Hit) -> float:
         if self.min_score.scale == "probability" and hit.probability is not None:

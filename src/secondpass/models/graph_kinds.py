@@ -1,0 +1,63 @@
+"""Which architectures a graph can be written for, and what reads and writes each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from secondpass.errors import InputError
+from secondpass.models.engine import Head
+from secondpass.models.graph_encoder import EncoderGraph
+from secondpass.models.graph_linear import LinearWriter
+from secondpass.models.graph_rotary import RotaryGraph
+from secondpass.models.graph_shape import KINDS, GraphShape, encoder_shape, unsupported_encoder
+from secondpass.models.model_folder import read_json
+from secondpass.models.rotary_shape import ROTARY_KINDS, RotaryShape, rotary_shape, unsupported_rotary
+from secondpass.models.weights import Weights
+from secondpass.types import FloatArray
+
+AnyShape: TypeAlias = GraphShape | RotaryShape
+AnyGraph: TypeAlias = EncoderGraph | RotaryGraph
+
+
+def unsupported(config: Mapping[str, Any]) -> str | None:
+    """Return why no graph can be written for this architecture, or None where one can."""
+    return (unsupported_rotary if config.get("model_type") in ROTARY_KINDS else unsupported_encoder)(config)
+
+
+def known_kinds() -> tuple[str, ...]:
+    """Return the architectures that graphs are written for, as model types of transformers."""
+    return (*KINDS, *(kind for kind in ROTARY_KINDS if kind != "new"))
+
+
+def read_graph_shape(folder: Path) -> AnyShape:
+    """Read the shape of the encoder in ``folder``.
+
+    Raises:
+        InputError: it is none that a graph can be written for.
+    """
+    config = read_json(folder / "config.json")
+    if reason := unsupported(config):
+        raise InputError(
+            f"The engines openvino and onnx compute {', '.join(known_kinds())}, or any architecture from an ONNX "
+            f"file; of the model at {folder}, {reason}, and it holds no model.onnx. Export it to ONNX, or use the "
+            "engine torch."
+        )
+    try:
+        return rotary_shape(config) if config["model_type"] in ROTARY_KINDS else encoder_shape(config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{folder / 'config.json'} lacks or misstates {error}; fetch the model again.") from error
+
+
+def graph_writer(
+    weights: Weights,
+    shape: AnyShape,
+    head: Head,
+    projection: FloatArray | None = None,
+    linear: LinearWriter | None = None,
+) -> AnyGraph:
+    """Return what writes the graph; parameters as of `EncoderGraph`."""
+    if isinstance(shape, RotaryShape):
+        return RotaryGraph(weights, shape, head, projection, linear)
+    return EncoderGraph(weights, shape, head, projection, linear)
