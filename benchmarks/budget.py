@@ -10,6 +10,7 @@ encoded when they are asked for, at the price of a model of that size. It prints
 """
 
 import argparse
+import logging
 import statistics
 import sys
 import tempfile
@@ -83,6 +84,7 @@ def quality(scorer: PairScorer, data: Path, sets: list[str], queries: int) -> No
     sys.path.insert(0, str(Path(__file__).parents[1] / "recipes" / "lexical"))
     from collection import read_collection  # noqa: PLC0415
 
+    logging.getLogger("secondpass").setLevel(logging.ERROR)  # the embedder counts each text that it cuts
     print("| set | lexical alone | " + " | ".join(f"{budget} ms" for budget in BUDGETS_MS) + " | no limit |")
     print("| --- |" + " --- |" * (len(BUDGETS_MS) + 2))
     for name in sets:

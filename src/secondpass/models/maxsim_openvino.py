@@ -9,6 +9,7 @@ import openvino
 from openvino import opset13
 
 from secondpass.models.maxsim import GroupScorer
+from secondpass.models.openvino_core import shared_core
 from secondpass.types import FloatArray
 
 _SETTINGS = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1}
@@ -21,7 +22,7 @@ def open_group_scorer() -> GroupScorer:
     axis = opset13.constant(np.array([1], np.int64))
     nearest = opset13.reduce_max(opset13.matmul(passages, query_columns, False, False), axis, False)
     model = openvino.Model([opset13.reduce_sum(nearest, axis, False)], [passages, query_columns], "maxsim")
-    compiled = openvino.Core().compile_model(model, "CPU", _SETTINGS)
+    compiled = shared_core().compile_model(model, "CPU", _SETTINGS)
     local = threading.local()
 
     def score_group(query: FloatArray, vectors: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ from openvino import CompiledModel, Core
 from secondpass.errors import InputError
 from secondpass.models.engine import Batch, EngineOptions, Head, Precision
 from secondpass.models.engine_graph import open_engine_graph
+from secondpass.models.openvino_core import shared_core
 from secondpass.models.runnable import Feed, memory_error
 from secondpass.types import FloatArray
 
@@ -39,7 +40,7 @@ class OpenVinoEngine:
             raise InputError(
                 f"The engine openvino computes on the cpu, not on {options.device}; the engine torch knows GPUs."
             )
-        self._core = Core()
+        self._core = shared_core()
         if options.precision == "bf16" and not knows_bf16(self._core):
             raise InputError(
                 "This CPU has no bf16 instructions (avx512_bf16 or amx_bf16), so bf16 would be slower than f32: ask "
