@@ -6,7 +6,9 @@ from tests.rerank.word_judge import StructuredWordJudge, hits_of
 
 from secondpass.errors import InputError
 from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.ranking_calls import CallOptions
 from secondpass.rerank.ranking_names import KINDS, open_llm_ranker, open_with, split_ranker_name
+from secondpass.rerank.ranking_report import Prices
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,20 @@ def test_offline_asks_no_model_of_the_network(name, url):
 )
 def test_offline_still_asks_a_model_of_this_machine(name, url):
     assert open_with(name, RerankerOptions(offline=True, url=url)).name
+
+
+def test_runs_and_prices_reach_the_ranker(server_url):
+    prices = Prices.parse("1000000, 2000000")
+    options = RerankerOptions(url=server_url, calls=CallOptions(prices=prices), ranking_runs=3)
+    ranker = open_with("listwise:openai/ranks", options)
+    hits, report = ranker.rank_with_report(QUESTION["zh"], hits_of(PASSAGES["zh"]))
+    assert ranker.name.startswith("listwisex3")
+    assert len(hits) == len(PASSAGES["zh"])
+    assert report.questions == 3
+    assert report.cost == pytest.approx(report.prompt_tokens + 2 * report.completion_tokens)
+
+
+@pytest.mark.parametrize("text", ["0.3", "a,b", "-1,2", "1,nan", "1,2,3", ""])
+def test_prices_that_are_none_are_refused(text):
+    with pytest.raises(InputError, match=r"such as 0\.3,0\.6"):
+        Prices.parse(text)

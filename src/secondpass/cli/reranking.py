@@ -19,6 +19,8 @@ from secondpass.models.engine import EngineName, EngineOptions, Precision
 from secondpass.rerank.names import opened_rerankers
 from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.pairs import PairReranker
+from secondpass.rerank.ranking_calls import CallOptions
+from secondpass.rerank.ranking_report import Prices
 from secondpass.rerank.threshold import MinScore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -61,6 +63,12 @@ _OPTIONS = (
     option("--instruction", metavar="TEXT", help="What the task is, for models that take an instruction."),
     option("--profile", metavar="MODEL", help="Which known model a folder holds, if its name does not say it."),
     option("--rerank-url", metavar="URL", help="Server of a hosted reranker, or of a chat model that ranks."),
+    option("--ranking-runs", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+                 help="Times that a chat model ranks, each in another order; one order is made of all."),
+    option("--max-calls", type=click.IntRange(1), metavar="N", help="Most calls to a chat model a question."),
+    option("--concurrent-calls", type=click.IntRange(1), default=CallOptions().max_concurrent_calls, show_default=True,
+                 metavar="N", help="Calls to a chat model at a time."),
+    option("--prices", metavar="IN,OUT", help="Price of a million tokens of a chat model, for the cost of a ranking."),
     option("--offline", is_flag=True, envvar="SECONDPASS_OFFLINE",
                  help="Fetch nothing. [env: SECONDPASS_OFFLINE]"),
     option("--score-cache", metavar="FILE", help="Keep scores in this file and do not compute them again."),
@@ -79,6 +87,12 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
     show_notes()
     click.get_current_context().call_on_close(say_what_was_read)
     engine = EngineOptions(values.pop("engine"), values.pop("precision"), values.pop("threads"), values.pop("device"))
+    prices = values.pop("prices")
+    calls = CallOptions(
+        max_concurrent_calls=values.pop("concurrent_calls"),
+        max_calls=values.pop("max_calls"),
+        prices=Prices.parse(prices) if prices else None,
+    )
     min_score, budget, cache = values.pop("min_score"), values.pop("budget"), values.pop("score_cache")
     return RerankerOptions(
         engine=engine,
@@ -91,6 +105,8 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
         cache=Path(cache) if cache else None,
         min_score=MinScore.parse(min_score) if min_score else None,
         budget_seconds=parse_duration(budget) if budget else None,
+        calls=calls,
+        ranking_runs=values.pop("ranking_runs"),
     )
 
 

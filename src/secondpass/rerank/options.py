@@ -7,6 +7,7 @@ from pathlib import Path
 
 from secondpass.models.engine import EngineOptions
 from secondpass.rerank.neighbours import ReadText
+from secondpass.rerank.ranking_calls import CallOptions
 from secondpass.rerank.threshold import MinScore
 
 
@@ -19,8 +20,9 @@ class RerankerOptions:
     windows, as the reference libraries do. ``instruction``: what the task is, for models that take one. ``url``: the
     server of a hosted reranker or chat model. ``offline``: fetch nothing. ``cache``: the file of known scores (None:
     none is kept). ``min_score``: what scores below it is dropped, after the last stage. ``budget_seconds``: the time
-    that all stages may take together. ``read_text``: where the text between two chunks
-    of a document is known, for joining neighbours.
+    that all stages may take together. ``calls``: how a chat model that ranks is called; ``ranking_runs``: how
+    often, each time with the passages in another order, whose outcomes become one. ``read_text``: where the text
+    between two chunks of a document is known, for joining neighbours.
     """
 
     engine: EngineOptions = field(default_factory=EngineOptions)
@@ -33,4 +35,6 @@ class RerankerOptions:
     cache: Path | None = None
     min_score: MinScore | None = None
     budget_seconds: float | None = None
+    calls: CallOptions = field(default_factory=CallOptions)
+    ranking_runs: int = 1
     read_text: ReadText | None = None

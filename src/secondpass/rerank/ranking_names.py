@@ -92,4 +92,5 @@ def open_with(name: str, options: RerankerOptions) -> LLMReranker:
     if options.offline and not _is_here(model.partition(":")[0], options.url):
         raise InputError(f"{name} is a service of the network, which is not to be used (offline).")
     cache = DiskReplies(options.cache.with_suffix(_REPLIES)) if options.cache else None
-    return open_llm_ranker(kind, open_llm(model, options.url), cache=cache)
+    llm = open_llm(model, options.url)
+    return open_llm_ranker(kind, llm, options.calls, cache=cache, runs=options.ranking_runs)

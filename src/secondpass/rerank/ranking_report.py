@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+
+from secondpass.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +14,23 @@ class Prices:
 
     prompt_per_million: float
     completion_per_million: float
+
+    @classmethod
+    def parse(cls, text: str) -> Prices:
+        """Read ``0.3,0.6``: the prices of a million tokens of prompt and of reply.
+
+        >>> Prices.parse("0.3,0.6")
+        Prices(prompt_per_million=0.3, completion_per_million=0.6)
+        """
+        try:
+            prompt, completion = (float(part) for part in text.split(","))
+        except ValueError:
+            prompt = completion = -1.0
+        if not (0 <= prompt < inf and 0 <= completion < inf):
+            raise InputError(
+                f"The prices are {text!r}; write what a million tokens of prompt and of reply cost, such as 0.3,0.6."
+            )
+        return cls(prompt, completion)
 
 
 @dataclass(frozen=True, slots=True)
