@@ -20,7 +20,6 @@ from ir_measures import nDCG
 
 from secondpass.models.cross_encoder import CrossEncoderScorer, ReadingOptions, open_cross_encoder
 from secondpass.models.engine import EngineOptions
-from secondpass.models.parity import kendall_tau
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes" / "lexical"))
 from collection import Bm25, read_collection
@@ -29,6 +28,10 @@ ENGLISH = ("selqa", "wikiqa", "squad_dev", "noveleval", "semeval2016_ql")
 CHINESE = ("cmrc2018", "drcd", "covid_pairs_zh", "rgb_zh")
 ENGINES = "openvino-f32,openvino-bf16,openvino-int8,onnx-f32,onnx-int8,torch-f32,torch-bf16"
 MAX_TOKENS = 256
+COLUMNS = (
+    "sets", "engine", "max d", "of the spread", "rms, of it", "tau", "top 10 shared", "same top 10", "same top 3",
+    "same first", "nDCG@10", "CPU s",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,16 @@ class JudgedList:
 class Agreement:
     """How far scores are from the reference's, over the lists of some sets.
 
-    ``tau`` is the mean over lists; the shares say how many lists have the same best passages (as a set; ``top10`` of
-    the lists that are longer than ten); ``ndcg`` is nDCG@10.
+    ``rms`` is the size of the differences. ``tau`` is the mean over lists. The shares say how many lists have the same
+    best passages (as a set; of lists that are longer); ``overlap`` how many of the ten best those are on average.
+    ``ndcg`` is nDCG@10.
     """
 
     furthest: float
+    rms: float
     spread: float
     tau: float
+    overlap: float
     top10: float
     top3: float
     first: float
@@ -78,6 +84,18 @@ def scores_of(scorer: CrossEncoderScorer, lists: Sequence[JudgedList]) -> list[n
     return [np.array([found.score for found in scorer.score(one.query, one.passages)]) for one in lists]
 
 
+def tau(exact: np.ndarray, found: np.ndarray) -> float:
+    """Return Kendall's tau over the pairs that ``exact`` tells apart: texts of unknown words are one text to a model.
+
+    >>> tau(np.array([3.0, 2.0, 2.0, 1.0]), np.array([4.0, 2.0, 1.0, 1.0]))
+    0.8
+    """
+    first, second = np.triu_indices(len(exact), 1)
+    wanted, given = np.sign(exact[first] - exact[second]), np.sign(found[first] - found[second])
+    apart = wanted != 0
+    return float((wanted * given)[apart].mean()) if apart.any() else 1.0
+
+
 def best(scores: np.ndarray, count: int) -> set[int]:
     return set(np.argsort(-scores, kind="stable")[:count].tolist())
 
@@ -95,13 +113,19 @@ def agreement(lists: Sequence[JudgedList], exact: Sequence[np.ndarray], found: S
     """Compare ``found`` with ``exact``, one float array a list each."""
     pairs = list(zip(exact, found, strict=True))
 
-    def same(count: int) -> float:
-        return float(np.mean([best(a, count) == best(b, count) for a, b in pairs if len(a) > count] or [1.0]))
+    def shared(count: int) -> list[float]:
+        return [len(best(a, count) & best(b, count)) / count for a, b in pairs if len(a) > count] or [1.0]
 
+    def same(count: int) -> float:
+        return float(np.mean([share == 1 for share in shared(count)]))
+
+    difference = np.concatenate(found) - np.concatenate(exact)
     return Agreement(
-        furthest=max(float(np.abs(a - b).max()) for a, b in pairs),
+        furthest=float(np.abs(difference).max()),
+        rms=float(np.sqrt(np.mean(difference**2))),
         spread=float(np.std(np.concatenate(exact))),
-        tau=float(np.mean([kendall_tau(a, b) for a, b in pairs])),
+        tau=float(np.mean([tau(a, b) for a, b in pairs])),
+        overlap=float(np.mean(shared(10))),
         top10=same(10),
         top3=same(3),
         first=same(1),
@@ -120,12 +144,18 @@ def print_sets(sets: dict[str, list[JudgedList]], exact: dict[str, list[np.ndarr
 
 
 def print_agreement(label: str, spec: str, found: Agreement, exact_ndcg: float, seconds: float) -> None:
-    print(
-        f"| {label} | {spec} | {found.furthest:.1e} | {found.furthest / found.spread:.4f} | {found.tau:.4f} | "
-        f"{found.top10:.1%} | {found.top3:.1%} | {found.first:.1%} | {found.ndcg:.4f} ({found.ndcg - exact_ndcg:+.4f}) "
-        f"| {seconds:.1f} |",
-        flush=True,
-    )
+    cells = [
+        label,
+        spec,
+        f"{found.furthest:.1e}",
+        f"{found.furthest / found.spread:.1%}",
+        f"{found.rms / found.spread:.2%}",
+        f"{found.tau:.4f}",
+        *(f"{share:.1%}" for share in (found.overlap, found.top10, found.top3, found.first)),
+        f"{found.ndcg:.4f} ({found.ndcg - exact_ndcg:+.4f})",
+        f"{seconds:.1f}",
+    ]
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def open_scorer(folder: Path, spec: str, threads: int) -> CrossEncoderScorer:
@@ -134,12 +164,13 @@ def open_scorer(folder: Path, spec: str, threads: int) -> CrossEncoderScorer:
     return open_cross_encoder(folder, None, options, ReadingOptions(MAX_TOKENS, "truncate"))
 
 
-def compare_engines(folder: Path, specs: Sequence[str], sets: dict[str, list[JudgedList]], threads: int) -> None:
-    """Print a row for each engine and language, and one for each set that lost something in English or Chinese."""
+def compare_engines(
+    folder: Path, specs: Sequence[str], sets: dict[str, list[JudgedList]], threads: int, each: bool
+) -> None:
+    """Print a row for each engine and language, and where asked for, for each set."""
     exact: dict[str, list[np.ndarray]] = {}
-    groups = {"English": [n for n in sets if n not in CHINESE], "Chinese": [n for n in sets if n in CHINESE]} | {
-        name: [name] for name in sets
-    }
+    groups = {"English": [n for n in sets if n not in CHINESE], "Chinese": [n for n in sets if n in CHINESE]}
+    groups |= {name: [name] for name in sets} if each else {}
     for spec in specs:
         scorer = open_scorer(folder, spec, threads)
         found, seconds = {}, {}
@@ -151,8 +182,7 @@ def compare_engines(folder: Path, specs: Sequence[str], sets: dict[str, list[Jud
             exact = found
             print_sets(sets, exact)
             print(f"\nAgainst {spec}; CPU seconds of {threads} thread(s).\n")
-            print("| sets | engine | max d | of the spread | tau | same top 10 | top 3 | first | nDCG@10 | CPU s |")
-            print("| --- " * 10 + "|")
+            print("| " + " | ".join(COLUMNS) + " |\n" + "| --- " * len(COLUMNS) + "|")
         for label, names in groups.items():
             lists, a, b = ([x for n in names for x in part[n]] for part in (sets, exact, found))
             if lists:
@@ -167,6 +197,7 @@ def main() -> None:
     parser.add_argument("--engines", default=ENGINES, help="the first is what the others are compared with")
     parser.add_argument("--sets", nargs="+", default=[*ENGLISH, *CHINESE])
     parser.add_argument("--lists", type=int, default=60, help="lists of each set")
+    parser.add_argument("--each", action="store_true", help="a row for each set too")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     if not (options.folder / "model.safetensors").is_file():
@@ -174,7 +205,7 @@ def main() -> None:
 
         trained_model(options.data, options.folder, options.threads)
     sets = {name: dev_lists(options.data / name, options.lists) for name in options.sets}
-    compare_engines(options.folder, options.engines.split(","), sets, options.threads)
+    compare_engines(options.folder, options.engines.split(","), sets, options.threads, options.each)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openvino import Core
 from scipy.stats import kendalltau
@@ -10,11 +10,11 @@ from tests.models.tiny_models import SENTENCES, Shape, make_model
 
 from secondpass.errors import InputError
 from secondpass.models.engine import EngineOptions
-from secondpass.models.graph_linear import Int8Linear, Range
+from secondpass.models.graph_linear import Int8Input, Int8Linear
 from secondpass.models.onnx import OnnxEngine
 from secondpass.models.openvino import OpenVinoEngine, knows_bf16
 from secondpass.models.parity import compare, kendall_tau, parity
-from secondpass.models.quantize import pair_batches
+from secondpass.models.quantize import input_rounding, layers_left_float, pair_batches, rounding_loss
 
 ENGINES = (OnnxEngine, OpenVinoEngine)
 PAIRS = [(question, passage) for question in SENTENCES[::4] for passage in SENTENCES[::2]]  # not the calibration texts
@@ -71,28 +71,79 @@ def test_int8_without_a_tokenizer_is_refused(folder, tmp_path):
         OnnxEngine(tmp_path, "classify", EngineOptions(precision="int8", threads=1))
 
 
+class Catcher:
+    """Keeps the constants and the kinds of the nodes of a graph."""
+
+    def __init__(self):
+        self.constants = []
+        self.kinds = []
+
+    def constant(self, values):
+        self.constants.append(values)
+        return str(len(self.constants))
+
+    def node(self, kind, *inputs, **_):
+        self.kinds.append(kind)
+        return kind
+
+
 def test_every_weight_is_within_half_a_step_of_the_original():
-    class Catcher:
-        """Keeps the constants of a graph."""
-
-        def __init__(self):
-            self.constants = []
-
-        def constant(self, values):
-            self.constants.append(values)
-            return str(len(self.constants))
-
-        def node(self, kind, *inputs, **_):
-            return kind
-
     weight = np.random.default_rng(1).standard_normal((7, 20)).astype(np.float32)
     weight[3] = 0
+    divisors = np.linspace(1, 4, 20, dtype=np.float32)
     graph = Catcher()
-    Int8Linear({"layer": Range(-1.0, 3.0)}).write(graph, "x", "layer", weight, np.zeros(7, np.float32))
+    inputs = {"layer": Int8Input(-1.0, 3.0, divisors)}
+    Int8Linear(inputs).write(graph, "x", "layer", weight, np.zeros(7, np.float32))
     rounded = next(values for values in graph.constants if values.dtype == np.int8 and values.ndim == 2)
     scales = next(values for values in graph.constants if values.dtype == np.float32 and values.shape == (7,))
-    assert (np.abs(rounded.T * scales[:, None] - weight).max(axis=1) <= scales * 0.501).all()
+    assert (np.abs(rounded.T * scales[:, None] - weight * divisors).max(axis=1) <= scales * 0.501).all()
     assert np.array_equal(rounded.T[3], np.zeros(20))
+
+
+def test_a_layer_that_was_not_calibrated_stays_float():
+    graph = Catcher()
+    Int8Linear({}).write(graph, "x", "layer", np.ones((7, 20), np.float32), np.zeros(7, np.float32))
+    assert graph.kinds == ["MatMul", "Add"]
+    assert all(values.dtype == np.float32 for values in graph.constants)
+
+
+def test_a_channel_of_large_numbers_does_not_coarsen_the_others():
+    x = np.random.default_rng(2).standard_normal((500, 64)).astype(np.float32)
+    x[:, 7] *= 20
+    weight = np.random.default_rng(3).standard_normal((16, 64)).astype(np.float32)
+    weight[:, 7] /= 20
+    given = input_rounding(x.min(axis=0)[None], x.max(axis=0)[None])
+    assert given.divisors[7] > 10
+    assert np.median(given.divisors) == 1
+
+    def error(rounding):
+        step = (rounding.high - rounding.low) / 255
+        rounded = np.clip(np.rint(x / rounding.divisors / step), rounding.low / step, rounding.high / step) * step
+        return np.abs(rounded @ (weight * rounding.divisors).T - x @ weight.T).mean()
+
+    plain = Int8Input(float(x.min()), float(x.max()), np.ones(64, np.float32))
+    assert error(given) < 0.2 * error(plain)
+
+
+@pytest.mark.parametrize("values", [np.zeros((3, 40)), np.full((3, 40), 2.0), -np.eye(3, 40)])
+def test_inputs_without_a_spread_have_divisors_of_one_and_more(values):
+    values = values.astype(np.float32)
+    given = input_rounding(np.minimum(values, 0), np.maximum(values, 0))
+    assert np.isfinite(given.divisors).all()
+    assert (given.divisors >= 1).all()
+    assert given.low <= 0 <= given.high
+    assert np.isfinite(rounding_loss(given, values**2))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 1000)), min_size=1, max_size=30))
+def test_layers_left_float_are_those_that_lose_the_most_and_a_seventh_of_the_weights_at_most(layers):
+    losses = {str(index): loss for index, (loss, _) in enumerate(layers)}
+    sizes = {str(index): size for index, (_, size) in enumerate(layers)}
+    left = layers_left_float(losses, sizes)
+    assert sum(sizes[name] for name in left) <= sum(sizes.values()) / 7
+    rest = losses.keys() - set(left)
+    assert all(losses[name] >= losses[other] for name in left for other in rest)
 
 
 @given(st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_size=2, max_size=40))

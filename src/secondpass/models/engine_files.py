@@ -12,7 +12,7 @@ from pathlib import Path
 
 from secondpass.errors import InputError
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever graphs are written in another way, so that older ones are no longer used."""
 
 

@@ -16,7 +16,7 @@ from onnx import ValueInfoProto
 
 from secondpass.models.engine import Head
 from secondpass.models.graph import GraphWriter, float_value
-from secondpass.models.graph_linear import FloatLinear, LinearWriter, ObservedLinear
+from secondpass.models.graph_linear import FloatLinear, LinearWriter, observations
 from secondpass.models.graph_parts import activated, token_output
 from secondpass.models.graph_shape import LOGITS, MASK, VECTORS, GraphShape
 from secondpass.models.weights import Weights
@@ -54,9 +54,7 @@ class EncoderGraph:
         embedded = self._weights.weight(f"{self._prefix}embeddings.word_embeddings.weight").raw.shape[1]
         inputs = [float_value(VECTORS, "batch", "length", embedded), float_value(MASK, "batch", "length")]
         with GraphWriter(folder) as graph:
-            outputs = [self.body(graph, VECTORS, MASK)]
-            if isinstance(self._linear_writer, ObservedLinear):
-                outputs += [float_value(name) for name in self._linear_writer.outputs]
+            outputs = [self.body(graph, VECTORS, MASK), *observations(self._linear_writer)]
             graph.save(inputs, outputs, {"secondpass": "encoder"})
 
     def body(self, graph: GraphWriter, vectors: str, mask: str) -> ValueInfoProto:

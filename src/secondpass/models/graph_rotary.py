@@ -15,7 +15,7 @@ from onnx import ValueInfoProto
 
 from secondpass.models.engine import Head
 from secondpass.models.graph import GraphWriter, float_value
-from secondpass.models.graph_linear import FloatLinear, LinearWriter, ObservedLinear
+from secondpass.models.graph_linear import FloatLinear, LinearWriter, observations
 from secondpass.models.graph_parts import activated, token_output
 from secondpass.models.graph_shape import LOGITS, MASK, SHUT, VECTORS
 from secondpass.models.rotary_shape import RotaryShape, Rotation
@@ -51,9 +51,7 @@ class RotaryGraph:
         """Write the graph into ``folder``."""
         inputs = [float_value(VECTORS, "batch", "length", self._shape.hidden), float_value(MASK, "batch", "length")]
         with GraphWriter(folder) as graph:
-            outputs = [self.body(graph, VECTORS, MASK)]
-            if isinstance(self._linear_writer, ObservedLinear):
-                outputs += [float_value(name) for name in self._linear_writer.outputs]
+            outputs = [self.body(graph, VECTORS, MASK), *observations(self._linear_writer)]
             graph.save(inputs, outputs, {"secondpass": "encoder"})
 
     def body(self, graph: GraphWriter, vectors: str, mask: str) -> ValueInfoProto:

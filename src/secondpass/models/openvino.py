@@ -81,7 +81,7 @@ class OpenVinoEngine:
     def _compile(self, path: Path, precision: Precision) -> CompiledModel:
         # Everything that could be rounded without being asked is said here: the defaults differ between CPUs.
         settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" or self._rest_in_bf16(precision) else "f32",
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": self._threads or len(_usable_cores()),
@@ -93,6 +93,10 @@ class OpenVinoEngine:
             if shortage := memory_error(error):
                 raise shortage from error
             raise
+
+    def _rest_in_bf16(self, precision: Precision) -> bool:
+        # What int8 leaves float: an eighth faster, and bf16 adds a tenth of the error that int8 has.
+        return precision == "int8" and knows_bf16(self._core)
 
     def _evaluate(self, path: Path, feeds: Iterable[Feed]) -> Iterator[dict[str, FloatArray]]:
         model = self._compile(path, "f32")

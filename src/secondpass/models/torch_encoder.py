@@ -66,6 +66,9 @@ class TorchEncoderEngine:
         self._precision = options.precision
         self._dtype = number_type(options.precision)
         self._device = open_device(options.device)
+        # What runs through the layers is rounded only where products read it: a fifth less error in bf16 for 3 % of the
+        # time of a CPU. On a GPU, where moving numbers is what costs, it is of the products' own precision.
+        self._stream = torch.float32 if self._device.type == "cpu" else self._dtype
         if options.threads is not None and self._device.type == "cpu":
             torch.set_num_threads(options.threads)
         self._packed = self._device.type == "cpu" and packed_weights_work(self._dtype)
@@ -125,16 +128,17 @@ class TorchEncoderEngine:
             x += functional.embedding(torch.from_numpy(np.concatenate(types)).to(self._device, torch.int64), token_type)
         else:
             x += token_type[0]
-        return self._embedding_norm(x).to(self._dtype)
+        return self._embedding_norm(x).to(self._stream)
 
     def _forward(self, layer: _Layer, x: Tensor, layout: Layout) -> Tensor:
+        rounded = x.to(self._dtype)
         if isinstance(layer.attention, FirstTokenAttention):
-            context = layer.attention(x, layout)
+            context = layer.attention(rounded, layout)
             x = x[torch.tensor(layout.starts[:-1], device=x.device)]
         else:
-            context = attend(layer.attention(x).view(len(x), 3, self._shape.heads, -1), layout, self._packed)
+            context = attend(layer.attention(rounded).view(len(x), 3, self._shape.heads, -1), layout, self._packed)
         x = layer.output_norm(x + layer.output(context))
-        return layer.outer_norm(x + layer.outer(layer.inner(x)))
+        return layer.outer_norm(x + layer.outer(layer.inner(x.to(self._dtype))))
 
     def _classify(self, x: Tensor) -> Tensor:
         assert self._classifier is not None
@@ -156,10 +160,10 @@ class TorchEncoderEngine:
         return _Layer(
             attention=self._attention(weights, f"{name}attention.self.", last and self._head == "classify"),
             output=self._linear(*weights.pair(f"{name}attention.output.dense")),
-            output_norm=self._norm(weights, f"{name}attention.output.LayerNorm", self._dtype),
+            output_norm=self._norm(weights, f"{name}attention.output.LayerNorm", self._stream),
             inner=self._linear(*weights.pair(f"{name}intermediate.dense"), self._shape.activation),
             outer=self._linear(*weights.pair(f"{name}output.dense")),
-            outer_norm=self._norm(weights, f"{name}output.LayerNorm", self._dtype),
+            outer_norm=self._norm(weights, f"{name}output.LayerNorm", self._stream),
         )
 
     def _attention(self, weights: Weights, name: str, first_tokens_only: bool) -> Linear | FirstTokenAttention:

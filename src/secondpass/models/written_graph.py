@@ -15,7 +15,7 @@ from secondpass.models.graph_kinds import graph_writer, read_graph_shape
 from secondpass.models.graph_linear import Int8Linear
 from secondpass.models.graph_shape import LOGITS, TOKENS
 from secondpass.models.padding import Embeddings, real_tokens
-from secondpass.models.quantize import calibrated_ranges
+from secondpass.models.quantize import calibrated_inputs
 from secondpass.models.runnable import EngineGraph, Evaluate
 from secondpass.models.weight_files import fingerprint
 from secondpass.models.weights import Weights
@@ -38,7 +38,7 @@ def open_written(
         make_room()
         linear = None
         if precision == "int8":
-            linear = Int8Linear(calibrated_ranges(folder, weights, shape, head, embeddings, evaluate))
+            linear = Int8Linear(calibrated_inputs(folder, weights, shape, head, embeddings, evaluate))
         graph_writer(weights, shape, head, projection, linear).write(target)
 
     kind = "int8" if precision == "int8" else "f32"  # bf16 is made of float32 by the engine
