@@ -233,6 +233,24 @@ def test_old_names_of_norms_and_half_precision_files_are_read(folders, engines, 
     assert np.abs(got - engines["bert", "classify", "f32"].run(batch)).max() < 0.01
 
 
+def test_what_runs_past_the_products_is_not_rounded_in_bf16(folders, tmp_path):
+    weights = load_file(folders["bert"] / "model.safetensors")
+    silent = {
+        name: np.zeros_like(value) if name.endswith(("output.dense.weight", "output.dense.bias")) else value
+        for name, value in weights.items()
+    }
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_bytes((folders["bert"] / name).read_bytes())
+    save_file(silent, tmp_path / "model.safetensors")
+    batch = batch_of([9, 31])
+    exact, rounded = (
+        TorchEncoderEngine(tmp_path, "tokens", EngineOptions(precision=precision)).run(batch)
+        for precision in ("f32", "bf16")
+    )
+    assert np.abs(exact).max() > 0.5
+    assert np.abs(rounded - exact).max() < 1e-5
+
+
 def test_weights_that_are_missing_are_named(folders, tmp_path):
     (tmp_path / "config.json").write_bytes((folders["bert"] / "config.json").read_bytes())
     with pytest.raises(InputError, match=r"no model\.safetensors"):

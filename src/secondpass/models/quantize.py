@@ -29,7 +29,7 @@ _MAX_TOKENS = 512
 _SHARE = 0.9
 """The share of the texts whose whole range is kept; of the others the extremes are cut off.
 
-Nothing more may be cut: without the largest ten-thousandth of the numbers alone, the error is six times as large.
+Nothing more may be cut: without the largest ten-thousandth of the numbers the error is up to ten times as large.
 """
 _LARGE_CHANNELS = 32
 _MOST_LARGE = 1 / 8
@@ -37,8 +37,8 @@ _MOST_LARGE = 1 / 8
 _FLOAT_WEIGHTS = 1 / 7
 """At most this part of the weights stays float: of the layers that lose the most by rounding their inputs.
 
-On a trained encoder of 6 layers those are products that follow the GELU. All of those as float halve the error that
-is left, and cost a tenth of the speed; a third of them gives more than half of that.
+On a trained encoder of 6 layers those are products that follow the GELU: leaving two of the five takes the error from
+5.5 to 3.2 % of the scores' spread for 4 % of the time; leaving all of them gains no more, for another 10 %.
 """
 
 
