@@ -7,6 +7,7 @@ from secondpass.errors import InputError
 from secondpass.rerank.budget import BudgetReport, BudgetReranker
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.pairs import PairReranker
+from secondpass.rerank.score_cache import ScoreCache
 from secondpass.types import Chunk, Hit
 
 QUERY = "西安交大由哪几个学校合并的"
@@ -61,3 +62,23 @@ def test_a_blank_question_and_no_hits_need_no_model():
 def test_a_budget_of_nothing_is_refused(seconds):
     with pytest.raises(InputError, match="above 0"):
         BudgetReranker(LexicalReranker(), PairReranker(CharacterScorer()), seconds)
+
+
+def test_the_pace_of_a_model_is_measured_once_however_many_budgets_it_gets():
+    scorer = CharacterScorer()
+    strong = PairReranker(scorer)
+    BudgetReranker(LexicalReranker(), strong, 1.0)
+    measured = len(scorer.asked)
+    assert measured
+    BudgetReranker(LexicalReranker(), strong, 2.0)
+    assert len(scorer.asked) == measured
+
+
+def test_scores_that_were_known_teach_no_pace(tmp_path):
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    PairReranker(CharacterScorer(), cache).rerank(QUERY, HITS)
+    strong = PairReranker(CharacterScorer(seconds_per_character=0.0005), cache)
+    reranker = BudgetReranker(LexicalReranker(), strong, 5.0)
+    before = strong.pace.seconds(1000)
+    reranker.rerank(QUERY, HITS)
+    assert strong.pace.seconds(1000) == before

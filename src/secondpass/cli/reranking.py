@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable
@@ -101,7 +100,7 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
         cut_long=values.pop("cut_long"),
         instruction=values.pop("instruction"),
         url=values.pop("rerank_url"),
-        offline=values.pop("offline") or os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"),
+        offline=values.pop("offline"),
         cache=Path(cache) if cache else None,
         min_score=MinScore.parse(min_score) if min_score else None,
         budget_seconds=parse_duration(budget) if budget else None,

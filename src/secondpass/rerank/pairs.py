@@ -14,8 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from secondpass.rerank.ordering import check_top_n, with_score
+from secondpass.rerank.pace import Pace, pair_tokens
 from secondpass.rerank.score_cache import ScoreCache
-from secondpass.types import Hit, PairScorer, PassageScore, StageScore
+from secondpass.types import Hit, PairScorer, PassageScore, Scale, StageScore
 
 _log = logging.getLogger(__name__)
 _SECONDS_BETWEEN_NOTES = 5.0
@@ -53,6 +54,7 @@ class PairReranker:
     ) -> None:
         self.scorer = scorer
         self.counts = ReadingCounts()
+        self.pace = Pace()
         self._cache = cache
         self._passages_at_once = passages_at_once
         self._lock = threading.Lock()
@@ -96,7 +98,7 @@ class PairReranker:
         at_once = self._passages_at_once or max(len(texts), 1)
         for first in range(0, len(texts), at_once):
             part = texts[first : first + at_once]
-            fresh = dict(zip(part, self.scorer.score(query, part), strict=True))
+            fresh = dict(zip(part, self._score(query, part), strict=True))
             if self._cache:
                 self._cache.put(self.scorer.fingerprint, query, fresh)
             scores |= fresh
@@ -106,6 +108,19 @@ class PairReranker:
                 left = (now - started) / len(scores) * (len(texts) - len(scores))
                 _log.info("%s: %d of %d passages read, about %.0f s left", self.name, len(scores), len(texts), left)
         return scores
+
+    def _score(self, query: str, texts: Sequence[str]) -> list[PassageScore]:
+        """Have ``texts`` scored; where the pace matters, learn from how long it took."""
+        if not self.pace.is_known:
+            return self.scorer.score(query, texts)
+        start = time.perf_counter()
+        scores = self.scorer.score(query, texts)
+        self.pace.learn(sum(pair_tokens(query, texts)), time.perf_counter() - start)
+        return scores
+
+    def measure_pace(self) -> None:
+        """Learn how long the scorer takes, once, for whoever has a budget."""
+        self.pace.measure(self.scorer)
 
     def _count(self, scores: Iterable[PassageScore], known: int) -> None:
         read = list(scores)
@@ -121,13 +136,13 @@ class PairReranker:
     def scored(self, hit: Hit, rank: int, score: PassageScore) -> Hit:
         """Return ``hit`` as this reranker places it."""
         stage = StageScore(self.name, rank, score.score, self.scorer.scale)
-        probability = _probability(score.score, stage) if self.scorer.gives_probability else None
+        probability = _probability(score.score, stage.scale) if self.scorer.gives_probability else None
         placed = with_score(hit, stage, score.span or hit.evidence)
         return replace(placed, probability=probability, truncated=hit.truncated or score.truncated)
 
 
-def _probability(score: float, stage: StageScore) -> float:
-    if stage.scale == "probability":
+def _probability(score: float, scale: Scale) -> float:
+    if scale == "probability":
         return score
     return 1 / (1 + math.exp(-score)) if score > 0 else math.exp(score) / (1 + math.exp(score))
 
