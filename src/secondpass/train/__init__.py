@@ -1,0 +1,1 @@
+"""Teach a reranker on examples, and know whether it got better."""
