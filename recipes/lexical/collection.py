@@ -3,19 +3,16 @@
 import gzip
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
 
+from secondpass.retrieve.collection_bm25 import STEMMED, Analyzer, CollectionBM25
 from secondpass.text.language import HAN
-from secondpass.text.terms import STOP_WORDS, query_terms, terms
+from secondpass.text.terms import STOP_WORDS
 from secondpass.types import Chunk, Qrels
-
-Analyzer = tuple[Callable[[str], list[str]], Callable[[str], list[str]]]  # of passages, of questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +68,20 @@ def _plain_terms(text: str) -> list[str]:
     return out
 
 
-STEMMED: Analyzer = (terms, query_terms)
 PLAIN: Analyzer = (_plain_terms, _plain_terms)
 
 
 class Bm25:
-    """BM25 (k1 1.2, b 0.75) with the IDF and the average length of a whole collection."""
+    """BM25 over a whole collection: ids in order, those that hold no term of the question at the end."""
 
     def __init__(self, passages: Iterable[Chunk], analyzer: Analyzer = STEMMED) -> None:
-        self._of_passage, self._of_query = analyzer
-        self.ids: list[str] = []
-        self._columns: dict[str, int] = {}
-        rows, columns, counts, lengths = [], [], [], []
-        for row, chunk in enumerate(passages):
-            found = Counter(self._of_passage(f"{chunk.title}\n{chunk.text}"))
-            self.ids.append(chunk.id)
-            lengths.append(found.total())
-            for term, count in found.items():
-                rows.append(row)
-                columns.append(self._columns.setdefault(term, len(self._columns)))
-                counts.append(count)
-        length = np.array(lengths, float)
-        penalty = 1.2 * (0.25 + 0.75 * length / length.mean())
-        tf = np.array(counts, float)
-        weights = tf * 2.2 / (tf + penalty[rows])
-        self._matrix = sparse.csc_matrix((weights, (rows, columns)), shape=(len(lengths), len(self._columns)))
-        frequency = np.diff(self._matrix.indptr)
-        self._idf = np.log(1 + (len(lengths) - frequency + 0.5) / (frequency + 0.5))
-        self._rows = {key: row for row, key in enumerate(self.ids)}
-
-    def score(self, query: str) -> np.ndarray:
-        """Return the score of every passage, float64 [N]."""
-        asked = Counter(term for term in self._of_query(query) if term in self._columns)
-        columns = [self._columns[term] for term in asked]
-        weights = self._idf[columns] * np.array(list(asked.values()), float)
-        return np.asarray(self._matrix[:, columns] @ weights).ravel() if asked else np.zeros(len(self.ids))
+        self._collection = CollectionBM25(passages, analyzer)
+        self.ids = self._collection.ids
 
     def best(self, query: str, top_k: int) -> list[str]:
         """Return the ids of the best passages; ties keep the order of the collection."""
-        return [self.ids[row] for row in np.argsort(-self.score(query), kind="stable")[:top_k]]
+        return [self.ids[row] for row in np.argsort(-self._collection.scores(query), kind="stable")[:top_k]]
 
     def score_of(self, query: str, doc_ids: list[str]) -> np.ndarray:
         """Return the scores of some passages, float64 [N]."""
-        return self.score(query)[[self._rows[key] for key in doc_ids]]
+        return self._collection.scores_of(query, doc_ids)
