@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": ("secondpass.cli.compare:compare", "Ask with and without reranking, from the same candidates."),
     "rerank": ("secondpass.cli.rerank:rerank", "Rerank passages from anywhere: JSON lines or TREC runs."),
     "models": ("secondpass.cli.models:models", "List the known rerankers, fetch one, say where it lies."),
+    "data": ("secondpass.cli.data:data", "Training data: convert, check, split, mine negatives, synthesize."),
     "doctor": ("secondpass.cli.doctor:doctor", "Say what is installed, what is missing, and what mends it."),
 }
 

@@ -27,6 +27,11 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
     Raises:
         InputError: the file is missing, unreadable, not UTF-8, or a line is longer than 100 million characters.
     """
+    return ((number, line) for number, line in read_all_lines(path) if line.strip())
+
+
+def read_all_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Yield what `read_lines` yields, and the blank lines too."""
     shown = "standard input" if path == STREAM else path
     number = 0
     try:
@@ -37,8 +42,7 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
                     raise InputError(
                         f"{shown}:{number}: the line is longer than {MAXIMUM_LINE_CHARACTERS:,} characters."
                     )
-                if line.strip():
-                    yield number, line
+                yield number, line
     except UnicodeDecodeError as error:
         raise InputError(
             f"{shown}:{number + 1}: the file is not UTF-8 ({error.reason} near this line); save it as UTF-8."
