@@ -14,6 +14,13 @@ def module_types(folder: Path) -> list[str]:
     return [str(module.get("type", "")).rpartition(".")[2] for module in _modules(folder)]
 
 
+def module_paths(folder: Path) -> list[str]:
+    """Return the folders of the modules, relative to ``folder`` (``""``: itself); none leads out of it."""
+    paths = [str(module.get("path") or "") for module in _modules(folder)]
+    root = folder.resolve()
+    return [path for path in paths if (folder / path).is_dir() and (folder / path).resolve().is_relative_to(root)]
+
+
 def transformer_folder(folder: Path) -> Path:
     """Return the folder of the encoder: the first module's, or ``folder`` itself."""
     if (folder / "config.json").is_file():
