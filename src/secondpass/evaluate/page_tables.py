@@ -1,0 +1,196 @@
+"""The tables of the page: one a task, one over all tasks, and the matrix of tasks and systems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from secondpass.evaluate.markup import EMPTY, Markup, Text, both, data, element, escape, join
+from secondpass.evaluate.page_numbers import (
+    ABSENT,
+    amount,
+    count,
+    interval,
+    p_value,
+    percent,
+    points,
+    signed_points,
+)
+from secondpass.evaluate.page_reading import (
+    baseline_of,
+    compared,
+    compared_names,
+    first_measure,
+    verdict,
+)
+from secondpass.evaluate.page_summary import badge
+from secondpass.evaluate.page_texts import (
+    BASELINE,
+    CEILING_COLUMN,
+    CONTEXT_TOKENS,
+    DIFFERENCE,
+    KINDS,
+    LANGUAGES,
+    MATRIX_TABLE,
+    OVERALL_TABLE,
+    P50,
+    P95,
+    P_HOLM,
+    PAIRS_PER_SECOND,
+    POSSIBLE_GAIN,
+    QUESTIONS,
+    SYSTEM,
+    TASK,
+    TASK_COUNT,
+    TASK_TABLE,
+    WINS_TIES_LOSSES,
+)
+from secondpass.evaluate.records import Difference, Estimate, OverallResult, Report, SystemResult, TaskResult
+
+
+def table(caption: Markup, heads: Sequence[Markup], rows: Iterable[Markup]) -> Markup:
+    """Return a table that scrolls by itself where the screen is narrow, by keyboard too."""
+    head = element("tr", {}, *(element("th", {"scope": "col"}, one) for one in heads))
+    inside = [element("thead", {}, head), element("tbody", {}, *rows)]
+    if caption:
+        inside.insert(0, element("caption", {}, caption))
+    return element("div", {"class": "scroll", "tabindex": "0", "role": "group"}, element("table", {}, *inside))
+
+
+def row(first: Markup, cells: Iterable[Markup], css: str = "") -> Markup:
+    """Return a row whose first cell names it."""
+    return element("tr", {"class": css} if css else {}, element("th", {"scope": "row"}, first), *cells)
+
+
+def cell(content: Markup, css: str = "") -> Markup:
+    """Return a cell."""
+    return element("td", {"class": css} if css else {}, content)
+
+
+def text_cell(text: str) -> Markup:
+    """Return a cell of one number, quiet where there is none."""
+    return cell(escape(text), "absent" if text == ABSENT else "")
+
+
+def estimate_cell(found: Estimate | None) -> Markup:
+    """Return a mean over its interval."""
+    if found is None:
+        return text_cell(ABSENT)
+    return cell(_over(points(found.mean), found.low, found.high))
+
+
+def difference_cell(found: Difference | None) -> Markup:
+    """Return a difference over its interval, marked where it is beyond chance."""
+    if found is None:
+        return text_cell(ABSENT)
+    says = verdict(found)
+    inside = _over(signed_points(found.mean), found.low, found.high)
+    if says == "unclear":
+        return cell(inside, "unclear")
+    return cell(join([badge(says), inside], " "), says)
+
+
+def _over(shown: str, low: float, high: float) -> Markup:
+    return join([escape(shown), element("small", {}, escape(interval(low, high)))])
+
+
+def counts_text(found: Difference | None) -> str:
+    """Return wins, ties and losses."""
+    if found is None:
+        return ABSENT
+    return f"{count(found.wins)} / {count(found.ties)} / {count(found.losses)}"
+
+
+def system_name(system: SystemResult, is_baseline: bool) -> Markup:
+    """Return a system's name over its kind."""
+    kind = both(KINDS[system.kind])
+    if is_baseline:
+        kind = join([kind, element("b", {}, both(BASELINE))], " · ")
+    return join([data(system.name), element("small", {}, kind)])
+
+
+def task_table(task: TaskResult, report: Report) -> Markup:
+    """Return the table of one task: quality, difference, costs."""
+    first = first_measure(report)
+    heads = [both(SYSTEM), *(escape(name) for name in report.measures)]
+    heads += [both(text) for text in (DIFFERENCE, P_HOLM, WINS_TIES_LOSSES, POSSIBLE_GAIN)]
+    heads += [both(text) for text in (P50, P95, PAIRS_PER_SECOND, CONTEXT_TOKENS)]
+    baseline = baseline_of(task)
+    caption = both(TASK_TABLE, {"measure": escape(first), "baseline": data(task.baseline)})
+    rows = (_task_row(system, report, system is baseline) for system in task.systems)
+    return table(caption, heads, rows)
+
+
+def _task_row(system: SystemResult, report: Report, is_baseline: bool) -> Markup:
+    first = first_measure(report)
+    cells = [estimate_cell(system.measures.get(name)) for name in report.measures]
+    difference = system.differences.get(first)
+    # The ceiling is not a competitor: that it is better than the baseline says nothing.
+    cells.append(difference_cell(difference))
+    cells.append(text_cell(ABSENT if difference is None else p_value(difference.p_holm)))
+    cells.append(text_cell(counts_text(difference)))
+    cells.append(text_cell(percent(system.gain_reached.get(first))))
+    cost = system.cost
+    cells.append(text_cell(amount(cost.p50_ms if cost else None)))
+    cells.append(text_cell(amount(cost.p95_ms if cost else None)))
+    cells.append(text_cell(amount(cost.pairs_per_second if cost else None)))
+    cells.append(text_cell(amount(cost.context_tokens if cost else None)))
+    css = "baseline" if is_baseline else f"kind-{system.kind}"
+    return row(system_name(system, is_baseline), cells, css)
+
+
+def overall_table(report: Report) -> Markup:
+    """Return the table over all tasks and over those of each language."""
+    first = first_measure(report)
+    heads = [both(SYSTEM), both(TASK_COUNT), *(escape(name) for name in report.measures)]
+    heads += [both(text) for text in (DIFFERENCE, P_HOLM)]
+    languages = list(dict.fromkeys(one.language for one in report.overall))
+    rows: list[Markup] = []
+    for language in languages:
+        if len(languages) > 1:
+            rows.append(_band(LANGUAGES.get(language, Text(language, language)), len(heads)))
+        rows += [_overall_row(one, report, first) for one in report.overall if one.language == language]
+    return table(both(OVERALL_TABLE), heads, rows)
+
+
+def _band(text: Text, columns: int) -> Markup:
+    head = element("th", {"scope": "rowgroup", "colspan": str(columns)}, both(text))
+    return element("tr", {"class": "band"}, head)
+
+
+def _overall_row(one: OverallResult, report: Report, first: str) -> Markup:
+    difference = one.differences.get(first)
+    cells = [text_cell(count(one.tasks)), *(estimate_cell(one.measures.get(name)) for name in report.measures)]
+    cells += [difference_cell(difference), text_cell(ABSENT if difference is None else p_value(difference.p_holm))]
+    kind = _kind_of(report, one.name)
+    label = join([data(one.name), element("small", {}, both(KINDS[kind])) if kind else EMPTY])
+    is_baseline = any(task.baseline == one.name for task in report.tasks)
+    return row(label, cells, "baseline" if is_baseline else f"kind-{kind}")
+
+
+def _kind_of(report: Report, name: str) -> str:
+    return next((system.kind for task in report.tasks for system in task.systems if system.name == name), "")
+
+
+def matrix_table(report: Report) -> Markup:
+    """Return tasks against systems: the baseline's value, the difference of each, the ceiling."""
+    first = first_measure(report)
+    names = compared_names(report.tasks, first)
+    heads = [both(TASK), both(QUESTIONS), both(BASELINE), *(data(name) for name in names), both(CEILING_COLUMN)]
+    rows = (_matrix_row(task, place, names, first) for place, task in enumerate(report.tasks, start=1))
+    return table(both(MATRIX_TABLE, {"measure": escape(first)}), heads, rows)
+
+
+def _matrix_row(task: TaskResult, place: int, names: Sequence[str], first: str) -> Markup:
+    baseline = baseline_of(task)
+    known = {system.name: system.differences[first] for system in compared(task, first)}
+    ceiling = next((system.measures.get(first) for system in task.systems if system.kind == "ceiling"), None)
+    label = join(
+        [
+            element("a", {"href": f"#task-{place}"}, data(task.name)),
+            element("small", {}, both(LANGUAGES.get(task.language, LANGUAGES[""]))),
+        ]
+    )
+    cells = [text_cell(count(task.queries)), estimate_cell(baseline.measures.get(first) if baseline else None)]
+    cells += [difference_cell(known.get(name)) for name in names]
+    cells.append(estimate_cell(ceiling))
+    return row(label, cells)

@@ -1,0 +1,165 @@
+"""Every text of the report page that is not about a plot, in both languages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from secondpass.evaluate.markup import Text
+
+TITLE: Final = Text("Does reranking help?", "精排有用吗？")
+SUBTITLE: Final = Text(
+    "{rerankers} rerankers on {tasks} tasks with {questions} questions, each on the same candidates. "
+    "secondpass {version}, {created}.",
+    "{rerankers} 个精排器，{tasks} 个任务，{questions} 个问题，候选段落完全相同。secondpass {version}，{created}。",
+)
+CHOOSE_LANGUAGE: Final = Text("Language", "语言")
+CONTENTS: Final = Text("Contents", "目录")
+SKIP: Final = Text("To the results", "跳到结果")
+
+# Sections
+SUMMARY: Final = Text("In short", "结论")
+OVERALL: Final = Text("All tasks together", "总体")
+TASKS: Final = Text("Task by task", "逐个任务")
+WORST: Final = Text("Questions that got worst", "变差最多的问题")
+CLOSING: Final = Text("How this was measured", "怎样测的")
+
+# The summary
+BETTER: Final = Text(
+    "raises {measure} by {points} points {interval} over {baseline} (p {p}).",
+    "使 {measure} 比 {baseline} 提高 {points} 个百分点 {interval}（p {p}）。",
+)
+WORSE: Final = Text(
+    "makes it worse: {measure} falls by {points} points {interval} below {baseline} (p {p}).",
+    "使结果变差：{measure} 比 {baseline} 降低 {points} 个百分点 {interval}（p {p}）。",
+)
+UNCLEAR: Final = Text(
+    "no difference to {baseline} can be shown with {questions}: {measure} {points} points {interval}, p {p}.",
+    "用{questions}看不出与 {baseline} 的差别：{measure} {points} 个百分点 {interval}，p {p}。",
+)
+QUESTION_COUNTS: Final = Text(
+    "It helps {wins} questions, hurts {losses} and leaves {ties} as they were.",
+    "{wins} 个问题变好，{losses} 个变差，{ties} 个不变。",
+)
+GAIN: Final = Text(
+    "That is {gain} of what the candidates allow.",
+    "达到候选段落所允许的提升的 {gain}。",
+)
+PACE: Final = Text("Half of the questions take at most {p50} ms.", "一半的问题不超过 {p50} 毫秒。")
+TASK_VERDICTS: Final = Text(
+    "Single tasks: {better} better, {worse} worse, {unclear} undecided.",
+    "单个任务：{better} 个变好，{worse} 个变差，{unclear} 个不能确定。",
+)
+TASKS_WORSE: Final = Text("Worse on {names}.", "变差的任务：{names}。")
+ON_TASK: Final = Text("On {task}:", "在 {task} 上：")
+A_QUESTION_COUNT: Final = Text("{count} questions", " {count} 个问题")
+A_TASK_COUNT: Final = Text("{count} tasks ({questions} questions)", " {count} 个任务（{questions} 个问题）")
+NO_RERANKER: Final = Text("No reranker was measured, only orders without one.", "没有测任何精排器，只有不精排的次序。")
+NO_TASK: Final = Text("No task was measured.", "没有测任何任务。")
+OWN_BASELINE: Final = Text("the task's baseline", "各任务的基线")
+SUMMARY_NOTE: Final = Text(
+    "Points are hundredths of the measure; brackets hold the 95% bootstrap interval; p comes from a paired "
+    "randomisation test and is Holm-corrected over all tests of the measure. Better or worse is said where p is "
+    "below 0.05.",
+    "百分点是指标的百分之一；方括号内是 95% 自助法区间；p 来自配对随机化检验，并对同一指标的所有检验作 Holm 校正。"
+    "p 小于 0.05 才说变好或变差。",
+)
+
+# Tables
+SYSTEM: Final = Text("system", "系统")
+TASK: Final = Text("task", "任务")
+MEASURE: Final = Text("measure", "指标")
+DIFFERENCE: Final = Text("difference, points", "差值（百分点）")
+P_HOLM: Final = Text("p (Holm)", "p（Holm）")
+P_RAW: Final = Text("p alone", "p（未校正）")
+WINS_TIES_LOSSES: Final = Text("better / same / worse", "变好 / 不变 / 变差")
+POSSIBLE_GAIN: Final = Text("of the possible gain", "占可能的提升")
+P50: Final = Text("p50, ms", "p50 毫秒")
+P95: Final = Text("p95, ms", "p95 毫秒")
+PAIRS_PER_SECOND: Final = Text("pairs/s", "对/秒")
+CONTEXT_TOKENS: Final = Text("context tokens", "上下文词元")
+PAIRS: Final = Text("pairs computed", "计算的对数")
+KNOWN: Final = Text("from the cache", "取自缓存")
+TRUNCATED: Final = Text("cut pairs", "截断的对数")
+IDENTITY: Final = Text("what was computed", "计算内容")
+SCALE: Final = Text("scores", "分数")
+NOTES: Final = Text("notes", "备注")
+QUESTIONS: Final = Text("questions", "问题")
+CEILING_COLUMN: Final = Text("ceiling", "上限")
+TASK_COUNT: Final = Text("tasks", "任务数")
+CALIBRATION_ERROR: Final = Text("calibration error", "校准误差")
+
+KINDS: Final = {
+    "random": Text("floor: order by chance", "下限：随机次序"),
+    "first_stage": Text("first stage", "第一阶段"),
+    "fusion": Text("fusion, untrained", "融合，未训练"),
+    "reranker": Text("reranker", "精排器"),
+    "ceiling": Text("ceiling: best possible order", "上限：最好的次序"),
+}
+BASELINE: Final = Text("baseline", "基线")
+LANGUAGES: Final = {
+    "": Text("all", "全部"),
+    "zh": Text("Chinese", "中文"),
+    "en": Text("English", "英文"),
+}
+VERDICTS: Final = {
+    "better": Text("better", "变好"),
+    "worse": Text("worse", "变差"),
+    "unclear": Text("undecided", "不能确定"),
+}
+OVERALL_TABLE: Final = Text(
+    "Every task counts the same. Points; under each mean its 95% interval.",
+    "每个任务权重相同。单位为百分点；均值下面是 95% 区间。",
+)
+MATRIX_TABLE: Final = Text(
+    "{measure} of the baseline, and how far each system is from it; bold where p (Holm) is below 0.05.",
+    "基线的 {measure}，以及各系统与它的差值；p（Holm）小于 0.05 时为粗体。",
+)
+TASK_TABLE: Final = Text(
+    "Points; under each mean its 95% interval. Difference, p and counts are of {measure} against {baseline}.",
+    "单位为百分点；均值下面是 95% 区间。差值、p 和计数指 {measure} 与 {baseline} 相比。",
+)
+MORE_MEASURES: Final = Text("All measures against the baseline", "全部指标与基线相比")
+COMPUTED: Final = Text("What was computed", "计算了什么")
+
+# A task
+FACTS: Final = Text(
+    "{language}. {questions} questions, {passages} passages, {pairs} candidates, {relevant} of them relevant.",
+    "{language}。{questions} 个问题，{passages} 个段落，{pairs} 个候选，其中相关的占 {relevant}。",
+)
+SAMPLED: Final = Text(
+    "A sample: {questions} of {of_queries} questions.",
+    "抽样：{of_queries} 个问题中的 {questions} 个。",
+)
+MISSING: Final = Text("{missing} questions have no candidates.", "{missing} 个问题没有候选段落。")
+HASH: Final = Text("Questions and candidates: {hash}.", "问题与候选的散列值：{hash}。")
+
+# The questions that got worst
+WORST_NOTE: Final = Text(
+    "Read these before trusting a mean: {measure} before and after, and where the passages moved.",
+    "在相信均值之前先读一读：{measure} 的前后变化，以及段落的移动。",
+)
+WORST_SHOWN: Final = Text(
+    "{shown} of the {known} questions kept in the report are shown.",
+    "报告保存了 {known} 个问题，这里显示 {shown} 个。",
+)
+NO_WORST: Final = Text("No question got worse.", "没有问题变差。")
+RANKS: Final = Text("rank", "名次")
+GRADE: Final = Text("grade", "相关度")
+PASSAGE: Final = Text("passage", "段落")
+CUT: Final = Text("cut", "被截去")
+PASSAGES_LEFT_OUT: Final = Text("{count} more passages are not shown.", "另有 {count} 个段落未显示。")
+
+# The closing section
+CONVENTIONS: Final = Text("Conventions", "约定")
+MACHINE: Final = Text("Machine", "机器")
+OPTIONS: Final = Text("Options", "选项")
+WHOLE_REPORT: Final = Text(
+    "Every number with all its digits, question by question, is in the JSON report: run the same command with "
+    "{option}.",
+    "每个数的全部数位和逐题结果都在 JSON 报告中：用同一条命令加上 {option} 即可写出。",
+)
+NONE_STATED: Final = Text("None stated.", "没有说明。")
+MADE_BY: Final = Text(
+    "One file, no links to elsewhere, no traces kept. Made by secondpass {version}.",
+    "单个文件，不访问外部，不留任何记录。由 secondpass {version} 生成。",
+)
