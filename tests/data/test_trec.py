@@ -1,4 +1,4 @@
-"""TREC runs, corpora and questions."""
+"""TREC runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ir_measures import RR
 
-from secondpass.data.trec import format_run, ranked, read_corpus, read_questions, read_run, run_hits
+from secondpass.data.trec import format_run, ranked, read_run, run_hits
 from secondpass.errors import InputError
+from secondpass.types import Chunk
 
 
 def write(path: Path, text: str) -> str:
@@ -53,24 +54,7 @@ def test_a_written_run_is_read_back_in_the_same_order(scores: list[float]) -> No
         assert measured[RR] == pytest.approx(1 / (number + 1))
 
 
-def test_questions_are_read_in_both_forms(tmp_path: Path) -> None:
-    assert read_questions(write(tmp_path / "q.jsonl", '{"_id": "1", "text": "西安？"}\n{"id": 2, "text": "b"}')) == {
-        "1": "西安？",
-        "2": "b",
-    }
-    assert read_questions(write(tmp_path / "q.tsv", "1\t西安？\n")) == {"1": "西安？"}
-    with pytest.raises(InputError, match=r"q\.txt:1"):
-        read_questions(write(tmp_path / "q.txt", "no tab"))
-
-
-def test_only_the_wanted_passages_are_kept(tmp_path: Path) -> None:
-    path = write(tmp_path / "c.jsonl", '{"_id": "a", "text": "甲", "title": "题"}\n{"_id": "b", "text": "乙"}\n')
-    corpus = read_corpus(path, {"a", "c"})
-    assert list(corpus) == ["a"]
-    assert corpus["a"].title == "题"
-    hits = run_hits({"a": 2.0}, corpus)
-    assert (hits[0].chunk.id, hits[0].score, hits[0].stages[0].rank) == ("a", 2.0, 1)
-    with pytest.raises(InputError, match=r'c\.jsonl:1: there is no "_id"'):
-        read_corpus(write(tmp_path / "c.jsonl", '{"text": "x"}'), {"a"})
-    with pytest.raises(InputError, match='there is no "text"'):
-        read_corpus(write(tmp_path / "c.jsonl", '{"_id": "a"}'), {"a"})
+def test_a_run_becomes_hits_in_its_order() -> None:
+    corpus = {"a": Chunk("a", "甲"), "b": Chunk("b", "乙")}
+    hits = run_hits({"a": 2.0, "b": 3.0}, corpus)
+    assert [(hit.chunk.text, hit.score, hit.stages[0].rank) for hit in hits] == [("乙", 3.0, 1), ("甲", 2.0, 2)]

@@ -14,9 +14,10 @@ from secondpass.cli.pace import counted
 from secondpass.cli.plain import plain
 from secondpass.cli.reranking import RerankingCommand, reranking_from
 from secondpass.config import make_reranker
+from secondpass.data.corpora import read_corpus, read_questions
 from secondpass.data.lines import STREAM, count_lines, write_whole
 from secondpass.data.passages import BadLine, read_jobs, read_passages, rerank_job
-from secondpass.data.trec import format_run, read_corpus, read_questions, read_run, run_hits
+from secondpass.data.trec import format_run, read_run, run_hits
 from secondpass.errors import InputError
 from secondpass.types import Reranker
 

@@ -1,13 +1,13 @@
-"""TREC runs and the corpora and questions that go with them (BEIR's JSON lines)."""
+"""TREC runs: read, ordered, written."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from secondpass.data.lines import parse_object, read_lines
+from secondpass.data.lines import read_lines
 from secondpass.errors import InputError
 from secondpass.types import Chunk, Hit, Run, StageScore
 
@@ -62,47 +62,6 @@ def format_run(query_id: str, doc_ids: Sequence[str], scores: Sequence[float], t
         below = min(np.float32(score), np.nextafter(below, np.float32(-np.inf)))
         lines.append(f"{query_id} Q0 {doc_id} {rank} {below} {tag}\n")
     return "".join(lines)
-
-
-def read_questions(path: str) -> dict[str, str]:
-    """Return ``{query_id: text}`` of JSON lines with ``_id`` (or ``id``) and ``text``, or of ``id<TAB>text`` lines."""
-    questions = {}
-    for number, line in read_lines(path):
-        if line.lstrip().startswith("{"):
-            query_id, record = _identified(line, f"{path}:{number}")
-            questions[query_id] = _text(record, f"{path}:{number}")
-        else:
-            query_id, tab, text = line.rstrip("\r\n").partition("\t")
-            if not tab:
-                raise InputError(f'{path}:{number}: accepted are {{"_id", "text"}} or id<TAB>text.')
-            questions[query_id] = text
-    return questions
-
-
-def read_corpus(path: str, wanted: Collection[str]) -> dict[str, Chunk]:
-    """Return the passages named in ``wanted`` of JSON lines with ``_id`` (or ``id``), ``text``, perhaps ``title``."""
-    corpus = {}
-    for number, line in read_lines(path):
-        doc_id, record = _identified(line, f"{path}:{number}")
-        if doc_id in wanted:
-            text = _text(record, f"{path}:{number}")
-            corpus[doc_id] = Chunk(doc_id, text, doc_id, 0, len(text), title=str(record.get("title") or ""))
-    return corpus
-
-
-def _identified(line: str, place: str) -> tuple[str, dict[str, object]]:
-    record = parse_object(line, place)
-    identity = record.get("_id", record.get("id"))
-    if not isinstance(identity, str | int):
-        raise InputError(f'{place}: there is no "_id"; accepted is {{"_id", "text", "title"?}}.')
-    return str(identity), record
-
-
-def _text(record: dict[str, object], place: str) -> str:
-    text = record.get("text")
-    if not isinstance(text, str):
-        raise InputError(f'{place}: there is no "text"; accepted is {{"_id", "text", "title"?}}.')
-    return text
 
 
 def run_hits(passages: dict[str, float], corpus: dict[str, Chunk]) -> list[Hit]:
