@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from secondpass.types import Chunk, Qrels, Scale
+from secondpass.types import Chunk, Qrels, Scale, StageScore
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A passage of a question's list, and the score the first stage gave it (None: it gave none)."""
+    """A passage of a question's list, and the score the first stage gave it (None: it gave none).
+
+    ``stages``: where it stood after each part of a first stage that has parts, the latest last; empty where only the
+    list is known.
+    """
 
     doc_id: str
     score: float | None = None
+    stages: tuple[StageScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -86,10 +86,12 @@ class SystemResult:
     """One order of the candidates of one task.
 
     ``measures``: by the measure's name, as all that follow. ``differences`` and ``gain_reached`` (the share of the gain
-    that the candidates allow over the baseline; None where they allow none) are empty for the baseline itself.
+    that the candidates allow over the baseline; None where they allow none) are empty for the baseline itself, for the
+    random order and for the ceiling, which are no claims.
     ``per_query``: ``{query_id: value}`` of the report's first measure. ``movement``: for every relevant candidate, its
     rank in the baseline and its rank here (0: cut), counted from 1. ``scale``: of its scores.
-    ``identity`` says what was computed, in words: engine, precision, fingerprint.
+    ``identity`` says what was computed, in words: engine, precision, fingerprint. ``answers``: measures of the answers
+    made from its first passages, where answers were evaluated.
     """
 
     name: str
@@ -104,6 +106,7 @@ class SystemResult:
     per_query: Mapping[str, float]
     movement: tuple[tuple[int, int], ...] = ()
     notes: tuple[str, ...] = ()
+    answers: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class TaskResult:
 
     ``queries``: questions measured, ``of_queries`` those the task has (more where it was sampled). ``pairs``:
     candidates in all lists. ``missing``: questions without candidates. ``relevant``: share of the candidates with a
-    grade above 0.
+    grade above 0. ``candidate_tokens``: estimated tokens of all candidates of a question, the mean over questions.
     ``candidates_hash``: 16 digits of questions, candidates and their texts: equal digits, equal task.
     """
 
@@ -152,6 +155,7 @@ class TaskResult:
     systems: tuple[SystemResult, ...]
     worst: tuple[WorseQuery, ...] = ()
     notes: tuple[str, ...] = ()
+    candidate_tokens: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
