@@ -41,6 +41,12 @@ class DuoReranker:
         """The comparator's name."""
         return self._comparator.name
 
+    @property
+    def fingerprint(self) -> str | None:
+        """Everything that an order depends on; None where the comparator does not say what it is."""
+        model = getattr(self._comparator, "fingerprint", None)
+        return f"{model}\0{self._aggregation}\0{self._depth}" if model else None
+
     def call_count(self, count: int) -> int:
         """Return how many sequences go through the model for ``count`` different passages."""
         compared = min(count, self._depth)

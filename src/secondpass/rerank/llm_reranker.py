@@ -17,7 +17,7 @@ from secondpass.rerank.ranking_method import Ranking, RankingMethod, in_order
 from secondpass.rerank.ranking_passages import ShownPassages, cut_to_tokens, fence, show
 from secondpass.rerank.ranking_report import RankingReport
 from secondpass.text.language import estimate_tokens
-from secondpass.types import LLM, Hit, StageScore
+from secondpass.types import LLM, Hit, StageScore, StructuredLLM
 
 _log = logging.getLogger(__name__)
 _LEAST_PASSAGE_TOKENS = 16  # less of a passage helps nobody
@@ -61,6 +61,15 @@ class LLMReranker:
     def name(self) -> str:
         """The way of asking and the model."""
         return f"{self._method.name}:{self._engine.llm.name}"
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Everything known here that an order depends on; None where the model does not say what it is.
+
+        The way of asking is known by its name: settings of it that are not in the name are not seen.
+        """
+        llm = self._engine.llm
+        return f"{self.name}\0{llm.fingerprint}\0{self._limits}" if isinstance(llm, StructuredLLM) else None
 
     def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
         """Return the best ``top_n`` of ``hits``, best first; what went wrong on the way is logged in one line.
