@@ -123,7 +123,10 @@ def test_questions_and_what_was_found_are_a_task() -> None:
     task = task_from_questions(questions, hits, "mine", documents=["甲.md", "乙.md"])
     assert (task.name, task.first_stage, task.scale) == ("mine", "bm25", "bm25")
     assert task.queries == {"一": "几所？", "2": "where?"}
-    assert task.candidates == {"一": (Candidate("乙.md:0", 2.0), Candidate("甲.md:0", 1.5)), "2": ()}
+    assert task.candidates == {
+        "一": tuple(Candidate(hit.chunk.id, hit.score, hit.stages) for hit in hits["一"]),
+        "2": (),
+    }
     assert task.qrels == {"一": {"乙.md:0": 0, "甲.md:0": 1}, "2": {}}
     assert task.answers == {"一": ("三所",), "2": ("Xi'an",)}
     assert task.skipped == {
