@@ -95,7 +95,8 @@ def rank(messages: list[dict[str, str]], structured: bool) -> tuple[str, float |
         return f"Passage {best[0]}", None
     if single := _SINGLE.findall(prompt):
         if "JSON" in prompt:
-            return json.dumps({"relevance": min(share(single[0]), 10)}), None
+            name, highest = ("grade", 3) if '"grade"' in prompt else ("relevance", 10)
+            return json.dumps({name: min(share(single[0]), highest)}), None
         odds = share(single[0]) - 1.5
         chinese = "“是”" in prompt
         return ("是" if chinese else "Yes") if odds > 0 else ("否" if chinese else "No"), odds
