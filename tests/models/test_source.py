@@ -332,6 +332,16 @@ WANTED: list[tuple[str, str, str]] = [
         "config.json model.safetensors onnx/model.onnx onnx/model_int8.onnx x.py",
         "config.json model.safetensors onnx/model.onnx",
     ),
+    (  # jina's XLM-R is computed from its safetensors, its embedder with adapters is not
+        '{"auto_map": {"AutoConfig": "configuration_xlm_roberta.XLMRobertaFlashConfig"}}',
+        "config.json model.safetensors onnx/model.onnx modeling_xlm_roberta.py",
+        "config.json model.safetensors",
+    ),
+    (
+        '{"auto_map": {"AutoConfig": "x.XLMRobertaFlashConfig"}, "lora_adaptations": ["separation"]}',
+        "config.json model.safetensors onnx/model.onnx",
+        "config.json model.safetensors onnx/model.onnx",
+    ),
     ("{}", "config.json model.onnx model.onnx_data model_q4.onnx", "config.json model.onnx model.onnx_data"),
     (
         "{}",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from secondpass.errors import InputError
+from secondpass.models.jina_layout import FUSED, computes_jina, is_jina, read_config, unsupported_jina
 from secondpass.models.model_folder import check_folder, read_json
 from secondpass.models.module_list import module_types, transformer_folder
 from secondpass.models.profiles import PROFILES, Family, RerankerProfile
@@ -22,8 +23,9 @@ from secondpass.models.weight_files import fingerprint as folder_fingerprint
 
 Kind = Literal["cross-encoder", "causal", "seq2seq", "late-interaction", "bi-encoder", "unknown"]
 _HEADS = ("classifier.out_proj.weight", "classifier.weight", "score.weight")
-# Encoders under the name of a native architecture whose tensors are laid out by the repository's own code.
-_OWN_LAYOUT = ".mixer.Wqkv.weight"
+# Encoders under the name of a native architecture whose tensors are laid out by the repository's own code: those of
+# flash-attention, JinaBERT and its later form.
+_OWN_LAYOUTS = (FUSED, ".mlp.gated_layers.weight", ".mlp.up_gated_layer.weight")
 _ENCODERS = frozenset({
     "bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra", "deberta", "deberta-v2", "mpnet", "albert",
     "modernbert", "nomic_bert", "gte", "eurobert", "xlm-roberta-xl", "ernie", "nezha", "convbert", "big_bird", "xlm",
@@ -79,16 +81,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         InputError: the folder holds no whole model; see `check_folder`.
     """
     check_folder(folder)
-    config = read_json(transformer_folder(folder) / "config.json")
+    config = read_config(transformer_folder(folder))
     architectures = tuple(str(name) for name in config.get("architectures") or ())
     model_type = str(config.get("model_type") or "")
     kind = _kind(folder, config, architectures)
     tensors = _all_tensors(folder)
     labels = _labels(config, tensors) if kind == "cross-encoder" else ()
-    own_code = bool(config.get("auto_map")) and (
-        not (_is_native(model_type) or _is_known_new(config, tensors))
-        or any(name.endswith(_OWN_LAYOUT) for name in tensors)
-    )
+    own_code = bool(config.get("auto_map")) and not _is_computed(config, model_type, tensors)
     return Checkpoint(folder, kind, architectures, model_type, labels, own_code, config)
 
 
@@ -100,10 +99,11 @@ def reranker_family(checkpoint: Checkpoint, profile: RerankerProfile | None) -> 
     """
     family = _family(checkpoint, profile)
     if checkpoint.needs_own_code and family not in _LAYERED and not onnx_files(checkpoint.folder):
+        reason = unsupported_jina(checkpoint.config) if is_jina(checkpoint.config) else None
         raise InputError(
             f"The model at {checkpoint.folder} ({checkpoint.described}) runs only with code from its own repository, "
-            "which is never run; give a folder that holds an ONNX export of it (onnx/model.onnx), or another model "
-            "such as BAAI/bge-reranker-v2-m3."
+            f"which is never run{f' ({reason})' if reason else ''}; give a folder that holds an ONNX export of it "
+            "(onnx/model.onnx), or another model such as BAAI/bge-reranker-v2-m3."
         )
     return family
 
@@ -231,6 +231,14 @@ def _labels(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[s
 def _all_tensors(folder: Path) -> dict[str, Tensor]:
     place = transformer_folder(folder)
     return {name: tensor for path in safetensors_files(place) for name, tensor in read_header(path).items()}
+
+
+def _is_computed(config: Mapping[str, Any], model_type: str, tensors: Mapping[str, Tensor]) -> bool:
+    """Say whether a model that points to code in its repository is computed without it."""
+    if is_jina(config):
+        return computes_jina(config)
+    foreign = any(name.endswith(_OWN_LAYOUTS) for name in tensors)
+    return not foreign and (_is_native(model_type) or _is_known_new(config, tensors))
 
 
 def _is_known_new(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bool:

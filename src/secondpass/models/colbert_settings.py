@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from secondpass.errors import InputError
+from secondpass.models.jina_layout import read_config
 from secondpass.models.model_folder import read_json
 from secondpass.models.module_list import transformer_folder
+from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
 
 _STANFORD_DOCUMENT_LENGTH, _PYLATE_DOCUMENT_LENGTH, _QUERY_LENGTH = 220, 180, 32
@@ -70,10 +71,11 @@ def read_settings(folder: Path) -> ColbertSettings:
     Raises:
         InputError: it is no such checkpoint, or one with parts that are not known here.
     """
-    config = read_json(transformer_folder(folder) / "config.json")
+    config = read_config(transformer_folder(folder))
     top = read_json(folder / "config_sentence_transformers.json")
     limit = _position_limit(config)
-    if "HF_ColBERT" in (config.get("architectures") or ()) and not (folder / "modules.json").is_file():
+    stanford = "HF_ColBERT" in (config.get("architectures") or ()) or (folder / "artifact.metadata").is_file()
+    if stanford and not (folder / "modules.json").is_file():
         return _stanford(folder, limit)
     modules = _modules(folder)
     if any(module.name == "MultiVectorMask" for module in modules):
@@ -97,9 +99,9 @@ def read_projection(folder: Path) -> FloatArray:
     for place in places:
         _check_dense(place)
     first, *others = places or [transformer_folder(folder)]
-    projection = _weight(first / "model.safetensors", "linear.weight", folder)
+    projection = _weight(first, folder)
     for place in others:
-        projection = _weight(place / "model.safetensors", "linear.weight", folder) @ projection
+        projection = _weight(place, folder) @ projection
     return projection
 
 
@@ -228,13 +230,11 @@ def _check_dense(place: Path) -> None:
         )
 
 
-def _weight(path: Path, name: str, folder: Path) -> FloatArray:
+def _weight(place: Path, folder: Path) -> FloatArray:
     try:
-        with safe_open(path, framework="numpy") as file:
-            weight = file.get_tensor(name)
-    except (FileNotFoundError, KeyError, SafetensorError, TypeError) as error:
+        return np.array(Weights(place).read("linear.weight"), order="C")  # not a view into a file: torch wants to own it
+    except InputError as error:
         raise InputError(
-            f"The model at {folder} has no projection that can be read: {name} is wanted in {path}, as float32 or "
-            "float16."
+            f"The model at {folder} has no projection that can be read: linear.weight is wanted in "
+            f"{place / 'model.safetensors'}, as float32, float16 or bfloat16."
         ) from error
-    return np.ascontiguousarray(weight, dtype=np.float32)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from secondpass.models.engine import Head, Precision
 from secondpass.models.graph_kinds import unsupported
-from secondpass.models.model_folder import read_json
+from secondpass.models.jina_layout import read_config
 from secondpass.models.runnable import EngineGraph, Evaluate
 from secondpass.models.shipped_graph import open_shipped, shipped_file
 from secondpass.models.weights import has_weights
@@ -23,7 +23,7 @@ def open_engine_graph(
         InputError: neither is possible.
     """
     file = shipped_file(folder)
-    ours = has_weights(folder) and unsupported(read_json(folder / "config.json")) is None
+    ours = has_weights(folder) and unsupported(read_config(folder)) is None
     if ours or file is None:
         return open_written(folder, head, precision, projection, evaluate)
     return open_shipped(folder, file, head, precision, projection)

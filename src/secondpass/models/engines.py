@@ -12,6 +12,7 @@ from pathlib import Path
 from secondpass.errors import InputError, MissingExtraError
 from secondpass.models.engine import EncoderEngine, EngineName, EngineOptions, Head, Precision
 from secondpass.models.engine_rates import EngineRate, machine, measure, remember, remembered
+from secondpass.models.jina_layout import read_config
 from secondpass.models.model_folder import read_json
 from secondpass.types import FloatArray
 
@@ -147,7 +148,7 @@ def _unknown(name: str) -> InputError:
 def _place(name: EngineName, folder: Path) -> str:
     if name == "torch":
         weights = importlib.import_module("secondpass.models.torch_weights")
-        if weights.unsupported(read_json(folder / "config.json")):
+        if weights.unsupported(read_config(folder)):
             return _ANY_IN_TORCH
     return _PLACES[name]
 

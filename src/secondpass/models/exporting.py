@@ -20,6 +20,7 @@ from secondpass.models.engines import installed_engines, open_engine
 from secondpass.models.graph import GRAPH_FILE
 from secondpass.models.graph_export import export_onnx
 from secondpass.models.graph_kinds import known_kinds, unsupported
+from secondpass.models.jina_layout import read_config
 from secondpass.models.model_folder import read_json
 from secondpass.models.module_list import transformer_folder
 from secondpass.models.parity import Parity, compare
@@ -56,7 +57,7 @@ def export_model(model: RerankingEncoder, target: Path) -> Exported:
         MissingExtraError: nothing that runs a graph is installed.
     """
     encoder = transformer_folder(model.folder)
-    if reason := unsupported(read_json(encoder / "config.json")):
+    if reason := unsupported(read_config(encoder)):
         raise InputError(
             f"The model at {model.folder} cannot be written as ONNX: {reason}; accepted are {', '.join(known_kinds())}."
         )

@@ -12,8 +12,8 @@ from secondpass.models.graph_encoder import EncoderGraph
 from secondpass.models.graph_linear import LinearWriter
 from secondpass.models.graph_rotary import RotaryGraph
 from secondpass.models.graph_shape import KINDS, GraphShape, encoder_shape, unsupported_encoder
-from secondpass.models.model_folder import read_json
-from secondpass.models.rotary_shape import ROTARY_KINDS, RotaryShape, rotary_shape, unsupported_rotary
+from secondpass.models.jina_layout import read_config
+from secondpass.models.rotary_shape import ROTARY_KINDS, RotaryShape, is_rotary, rotary_shape, unsupported_rotary
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
 
@@ -23,7 +23,7 @@ AnyGraph: TypeAlias = EncoderGraph | RotaryGraph
 
 def unsupported(config: Mapping[str, Any]) -> str | None:
     """Return why no graph can be written for this architecture, or None where one can."""
-    return (unsupported_rotary if config.get("model_type") in ROTARY_KINDS else unsupported_encoder)(config)
+    return (unsupported_rotary if is_rotary(config) else unsupported_encoder)(config)
 
 
 def known_kinds() -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def read_graph_shape(folder: Path) -> AnyShape:
     Raises:
         InputError: it is none that a graph can be written for.
     """
-    config = read_json(folder / "config.json")
+    config = read_config(folder)
     if reason := unsupported(config):
         raise InputError(
             f"The engines openvino and onnx compute {', '.join(known_kinds())}, or any architecture from an ONNX "
@@ -45,7 +45,7 @@ def read_graph_shape(folder: Path) -> AnyShape:
             "engine torch."
         )
     try:
-        return rotary_shape(config) if config["model_type"] in ROTARY_KINDS else encoder_shape(config)
+        return rotary_shape(config) if is_rotary(config) else encoder_shape(config)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder / 'config.json'} lacks or misstates {error}; fetch the model again.") from error
 

@@ -1,4 +1,4 @@
-"""The inference graph of ModernBERT and GTE, written from config.json and safetensors alone.
+"""The inference graph of ModernBERT, GTE and jina's XLM-R, written from config.json and safetensors alone.
 
 As in `graph_encoder`, the factor of the scores is multiplied into the query's weights, and a classifier that reads the
 first token computes its last layer for that one alone. Its position is 0, where the rotation turns nothing; keys are
@@ -88,9 +88,9 @@ class RotaryGraph:
         x = graph.node("Add", x, self._linear(graph, mixed, layer + names.attention_output, linear))
         if not shape.norm_first:
             x = self._norm(graph, x, layer + names.attention_norm)
-            narrow = self._gated(graph, x, layer, linear)
+            narrow = self._feed_forward(graph, x, layer, linear)
             return self._norm(graph, graph.node("Add", x, narrow), layer + names.output_norm)
-        narrow = self._gated(graph, self._norm(graph, x, layer + names.output_norm), layer, linear)
+        narrow = self._feed_forward(graph, self._norm(graph, x, layer + names.output_norm), layer, linear)
         return graph.node("Add", x, narrow)
 
     def _attention(self, graph: GraphWriter, x: str, mask: str, index: int) -> str:
@@ -126,15 +126,18 @@ class RotaryGraph:
         if part == _QUERY:
             factor = np.float32(1 / math.sqrt(shape.head_size))
             weight, bias = weight * factor, bias * factor
-        name = f"{shape.names.layers}.{index}.{shape.names.fused}.{part}"
+        name = f"{shape.names.layers}.{index}.{shape.names.attention[0]}.{part}"
         vectors = (linear or self._linear_writer).write(graph, x, name, weight, bias)
         split = graph.node("Reshape", vectors, graph.integers(0, 0, shape.heads, shape.head_size))
         return graph.node("Transpose", split, perm=[0, 2, 1, 3])
 
     def _part(self, index: int, part: int) -> tuple[FloatArray, FloatArray]:
-        """Return weight float32 [D, D] and bias of a layer's query, key or value, which lie in one tensor."""
-        name = f"{self._shape.names.layers}.{index}.{self._shape.names.fused}"
-        rows = slice(part * self._shape.hidden, (part + 1) * self._shape.hidden)
+        """Return weight float32 [D, D] and bias of a layer's query, key or value."""
+        attention = self._shape.names.attention
+        apart = len(attention) > 1
+        name = f"{self._shape.names.layers}.{index}.{attention[part if apart else 0]}"
+        first = 0 if apart else part * self._shape.hidden
+        rows = slice(first, first + self._shape.hidden)
         bias = self._bias(name)
         return self._read(f"{name}.weight")[rows], bias if bias is _NO_BIAS else bias[rows]
 
@@ -173,9 +176,12 @@ class RotaryGraph:
             masks[window] = graph.node("Add", spread, band)
         return masks
 
-    def _gated(self, graph: GraphWriter, x: str, layer: str, linear: LinearWriter) -> str:
-        """Add the gated feed-forward part (GLU variants, arXiv:2002.05202)."""
+    def _feed_forward(self, graph: GraphWriter, x: str, layer: str, linear: LinearWriter) -> str:
+        """Add the feed-forward part, gated (GLU variants, arXiv:2002.05202) or not."""
         names = self._shape.names
+        if names.gate == "none":
+            active = activated(graph, self._linear(graph, x, layer + names.widen, linear), self._shape.activation)
+            return self._linear(graph, active, layer + names.narrow, linear)
         wide = self._read(f"{layer}{names.widen}.weight")
         bias = self._bias(layer + names.widen)
         halves = []
@@ -183,7 +189,7 @@ class RotaryGraph:
             rows = slice(part * len(wide) // 2, (part + 1) * len(wide) // 2)
             some = bias if bias is _NO_BIAS else bias[rows]
             halves.append(linear.write(graph, x, f"{layer}{names.widen}.{part}", wide[rows], some))
-        active, gate = halves if names.gate_last else halves[::-1]
+        active, gate = halves if names.gate == "last" else halves[::-1]
         product = graph.node("Mul", activated(graph, active, self._shape.activation), gate)
         return self._linear(graph, product, layer + names.narrow, linear)
 
@@ -200,8 +206,8 @@ class RotaryGraph:
         x = activated(graph, self._plain(graph, x, dense), self._shape.head_activation)
         if names.dense_norm:
             x = self._norm(graph, x, names.dense_norm, prefix="")
-        graph.node("Identity", self._plain(graph, x, "classifier"), output=LOGITS)
-        return float_value(LOGITS, "batch", self._weights.weight("classifier.weight").raw.shape[0])
+        graph.node("Identity", self._plain(graph, x, names.output), output=LOGITS)
+        return float_value(LOGITS, "batch", self._weights.weight(f"{names.output}.weight").raw.shape[0])
 
     def _plain(self, graph: GraphWriter, x: str, name: str) -> str:
         return FloatLinear().write(graph, x, name, self._weights.read(f"{name}.weight"), self._bias(name, prefix=""))

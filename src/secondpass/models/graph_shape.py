@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from secondpass.models.jina_layout import unsupported_jina
+
 VECTORS, MASK = "vectors", "attention_bias"
 LOGITS, TOKENS = "logits", "token_vectors"
 SHUT = -1e9
@@ -117,7 +119,7 @@ def unsupported_encoder(config: Mapping[str, Any]) -> str | None:
         return f"its positions are {config.get('position_embedding_type')!r}"
     if config.get("is_decoder") or config.get("add_cross_attention"):
         return "it is a decoder"
-    return None
+    return unsupported_jina(config)
 
 
 def encoder_shape(config: Mapping[str, Any]) -> GraphShape:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from secondpass.errors import InputError
+from secondpass.models.jina_layout import computes_jina
 from secondpass.models.model_folder import pickles_only
 from secondpass.models.weight_files import PICKLES
 
@@ -71,7 +72,7 @@ def wanted_files(hub: HubClient, listing: Listing, where: str) -> list[str]:
     config = (
         as_json(hub.read(listing, "config.json"), f"config.json of {where}") if "config.json" in listing.sizes else {}
     )
-    own_code = isinstance(config, dict) and bool(config.get("auto_map"))
+    own_code = isinstance(config, dict) and bool(config.get("auto_map")) and not computes_jina(config)
     onnx = _onnx(paths) if own_code or not safetensors else []
     if not safetensors and not onnx:
         raise _no_weights(listing, where)

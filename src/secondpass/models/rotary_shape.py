@@ -1,8 +1,9 @@
-"""What config.json says of an encoder whose positions are rotations (RoPE): ModernBERT and GTE.
+"""What config.json says of an encoder whose positions are rotations (RoPE): ModernBERT, GTE and jina's XLM-R.
 
 ModernBERT (arXiv:2412.13663) looks at a window of neighbours in most layers and at everything in each third. GTE
 (arXiv:2407.19669) is the architecture of gte-multilingual-reranker-base, whose older revisions call it ``new`` and
-point to code in another repository; the same arithmetic is written here, and that code is never run.
+point to code in another repository; the same arithmetic is written here, and that code is never run. jina's XLM-R
+(jina-colbert-v2, arXiv:2408.16672) is XLM-R in all but its positions.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Any, Literal
 import numpy as np
 
 from secondpass.models.graph_shape import ACTIVATIONS, Activation
+from secondpass.models.jina_layout import turns_positions, unsupported_jina
 from secondpass.types import FloatArray
 
 ROTARY_KINDS = ("modernbert", "gte", "new")
 Pooling = Literal["cls", "mean"]
+Gate = Literal["first", "last", "none"]
 _ROTATIONS = frozenset({"default", "linear", "ntk"})
 
 
@@ -41,15 +44,15 @@ class Rotation:
 class RotaryNames:
     """What the tensors are called; layers' parts below ``layers`` and the layer's number; empty where there is none.
 
-    ``gate_last``: the first half of ``widen`` goes through the activation and the second is the gate (ModernBERT), not
-    the other way round. ``pooled``: the head's dense layer is the encoder's own.
+    ``attention`` names query, key and value, or the one tensor they lie in. ``gate``: which half of ``widen`` the other
+    one, which goes through the activation, is multiplied by. ``pooled``: the head's dense layer is the encoder's own.
     """
 
     words: str
     types: str
     embeddings_norm: str
     layers: str
-    fused: str
+    attention: tuple[str, ...]
     attention_output: str
     attention_norm: str
     widen: str
@@ -58,21 +61,31 @@ class RotaryNames:
     final_norm: str
     dense: str
     dense_norm: str
-    gate_last: bool
+    output: str
+    gate: Gate
     pooled: bool
 
 
 _MODERNBERT = RotaryNames(
     words="embeddings.tok_embeddings.weight", types="", embeddings_norm="embeddings.norm", layers="layers",
-    fused="attn.Wqkv", attention_output="attn.Wo", attention_norm="attn_norm", widen="mlp.Wi", narrow="mlp.Wo",
-    output_norm="mlp_norm", final_norm="final_norm", dense="head.dense", dense_norm="head.norm", gate_last=True,
-    pooled=False,
+    attention=("attn.Wqkv",), attention_output="attn.Wo", attention_norm="attn_norm", widen="mlp.Wi", narrow="mlp.Wo",
+    output_norm="mlp_norm", final_norm="final_norm", dense="head.dense", dense_norm="head.norm", output="classifier",
+    gate="last", pooled=False,
 )  # fmt: skip
 _GTE = RotaryNames(
     words="embeddings.word_embeddings.weight", types="embeddings.token_type_embeddings.weight",
-    embeddings_norm="embeddings.LayerNorm", layers="encoder.layer", fused="attention.qkv_proj",
+    embeddings_norm="embeddings.LayerNorm", layers="encoder.layer", attention=("attention.qkv_proj",),
     attention_output="attention.o_proj", attention_norm="attn_ln", widen="mlp.up_gate_proj", narrow="mlp.down_proj",
-    output_norm="mlp_ln", final_norm="", dense="pooler.dense", dense_norm="", gate_last=False, pooled=True,
+    output_norm="mlp_ln", final_norm="", dense="pooler.dense", dense_norm="", output="classifier", gate="first",
+    pooled=True,
+)  # fmt: skip
+_JINA = RotaryNames(
+    words="embeddings.word_embeddings.weight", types="embeddings.token_type_embeddings.weight",
+    embeddings_norm="embeddings.LayerNorm", layers="encoder.layer",
+    attention=("attention.self.query", "attention.self.key", "attention.self.value"),
+    attention_output="attention.output.dense", attention_norm="attention.output.LayerNorm",
+    widen="intermediate.dense", narrow="output.dense", output_norm="output.LayerNorm", final_norm="",
+    dense="classifier.dense", dense_norm="", output="classifier.out_proj", gate="none", pooled=False,
 )  # fmt: skip
 
 
@@ -115,8 +128,16 @@ class RotaryShape:
         return self.hidden // self.heads
 
 
+def is_rotary(config: Mapping[str, Any]) -> bool:
+    """Say whether these are the settings of an encoder whose positions are rotations."""
+    return config.get("model_type") in ROTARY_KINDS or turns_positions(config)
+
+
 def unsupported_rotary(config: Mapping[str, Any]) -> str | None:
     """Return why no graph can be written for this configuration of a rotary encoder, or None where one can."""
+    if turns_positions(config):
+        known = config.get("hidden_act", "gelu") in ACTIVATIONS
+        return unsupported_jina(config) if known else f"its activation is {config.get('hidden_act')!r}"
     modern = config.get("model_type") == "modernbert"
     for field in ("hidden_activation", "classifier_activation") if modern else ("hidden_act",):
         if config.get(field, "gelu") not in ACTIVATIONS:
@@ -156,6 +177,8 @@ def rotary_shape(config: Mapping[str, Any]) -> RotaryShape:
     layers, hidden, heads = (int(config[name]) for name in ("num_hidden_layers", "hidden_size", "num_attention_heads"))
     if hidden % heads or hidden // heads % 2:
         raise ValueError(f"hidden_size {hidden}, which {heads} heads do not divide into even parts")
+    if turns_positions(config):
+        return _jina_shape(config, layers, hidden, heads)
     windows, rotations = _modern_layers(config, layers) if modern else _gte_layers(config, layers, hidden // heads)
     pooling: Pooling = "mean" if modern and config.get("classifier_pooling") == "mean" else "cls"
     return RotaryShape(
@@ -174,6 +197,31 @@ def rotary_shape(config: Mapping[str, Any]) -> RotaryShape:
         head_activation=ACTIVATIONS[config.get("classifier_activation", "gelu")] if modern else "tanh",
         names=_MODERNBERT if modern else _GTE,
     )
+
+
+def _jina_shape(config: Mapping[str, Any], layers: int, hidden: int, heads: int) -> RotaryShape:
+    return RotaryShape(
+        kind="xlm-roberta",
+        layers=layers,
+        hidden=hidden,
+        heads=heads,
+        epsilon=float(config["layer_norm_eps"]),
+        activation=ACTIVATIONS[config.get("hidden_act", "gelu")],
+        # As every XLM-R counts, though nothing here would end at 8,192: what the model was trained for.
+        max_tokens=int(config["max_position_embeddings"]) - int(config.get("pad_token_id") or 0) - 1,
+        has_types=int(config.get("type_vocab_size", 1) or 0) > 0,
+        norm_first=False,
+        windows=(None,) * layers,
+        rotations=(jina_rotation(config),) * layers,
+        pooling="cls",
+        head_activation="tanh",
+        names=_JINA,
+    )
+
+
+def jina_rotation(config: Mapping[str, Any]) -> Rotation:
+    """Return how the positions of jina's XLM-R turn."""
+    return Rotation(float(config.get("rotary_emb_base") or 10_000.0))
 
 
 def as_native_gte(config: Mapping[str, Any]) -> dict[str, Any]:

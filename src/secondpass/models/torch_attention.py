@@ -43,6 +43,20 @@ class Layout:
         ]
 
 
+def turned(qkv: Tensor, layout: Layout, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Turn queries and keys by their positions (RoFormer, arXiv:2104.09864; halves are pairs), [T, 3, heads, D].
+
+    ``cosines`` and ``sines`` are float32 [positions, D].
+    """
+    lengths = [end - start for start, end, _ in layout.stretches()]
+    places = torch.cat([torch.arange(length, device=qkv.device) for length in lengths])
+    pairs = qkv[:, :2].float()  # (T, 2, heads, D)
+    first, second = pairs.chunk(2, dim=-1)
+    other = torch.cat([-second, first], dim=-1)
+    pairs = pairs * cosines[places][:, None, None] + other * sines[places][:, None, None]
+    return torch.cat([pairs.to(qkv.dtype), qkv[:, 2:]], dim=1)
+
+
 def attend(qkv: Tensor, layout: Layout, onednn: bool = False) -> Tensor:
     """Return softmax(q k^T) v of every sequence and head, [T, heads * D]; ``qkv`` [T, 3, heads, D] has a scaled q.
 

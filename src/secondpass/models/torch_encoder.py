@@ -1,4 +1,4 @@
-"""BERT, XLM-R and RoBERTa without padding, in torch: all tokens of a batch are one matrix.
+"""BERT, XLM-R (jina's, whose positions turn, too) and RoBERTa without padding, in torch: a batch is one matrix.
 
 Every product sees real tokens only, attention runs within each sequence, and a classifier's last layer is computed for
 the first tokens alone. Float32 and bfloat16, on the CPU and on CUDA devices.
@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from secondpass.errors import InputError
 from secondpass.models.engine import Batch, EngineOptions, Head, Precision
-from secondpass.models.torch_attention import FirstTokenAttention, Layout, attend
+from secondpass.models.rotary_shape import Rotation
+from secondpass.models.torch_attention import FirstTokenAttention, Layout, attend, turned
 from secondpass.models.torch_device import memory_errors, number_type, open_device
 from secondpass.models.torch_linear import Linear, make_linear, packed_weights_work
 from secondpass.models.torch_weights import Activation, EncoderShape, Weights, read_shape
@@ -81,10 +82,12 @@ class TorchEncoderEngine:
         self._shape = read_shape(folder)
         weights = Weights(folder)
         with memory_errors(), torch.inference_mode():
-            self._embeddings = [
-                weights.encoder(f"embeddings.{name}_embeddings.weight").to(self._device)
+            self._embeddings = {
+                name: weights.encoder(f"embeddings.{name}_embeddings.weight").to(self._device)
                 for name in ("word", "position", "token_type")
-            ]
+                if name != "position" or self._shape.rotation is None
+            }
+            self._turns = None if self._shape.rotation is None else self._tables(self._shape.rotation)
             self._embedding_norm = self._norm(weights, "embeddings.LayerNorm", torch.float32)
             self._layers = [self._layer(weights, index) for index in range(self._shape.layers)]
             self._classifier = self._read_classifier(weights) if head == "classify" else None
@@ -115,14 +118,16 @@ class TorchEncoderEngine:
             x = self._embed(batch)
             for layer in self._layers:
                 x = self._forward(layer, x, layout)
-            output = self._classify(x) if self._classifier else self._project(x)
+            output = self._classify(_firsts(x, layout)) if self._classifier else self._project(x)
             return np.asarray(output.cpu().numpy(), dtype=np.float32)
 
     def _embed(self, batch: Batch) -> Tensor:
-        word, position, token_type = self._embeddings
+        token_type = self._embeddings["token_type"]
         ids = np.concatenate(batch.ids)
-        x = functional.embedding(torch.from_numpy(ids).to(self._device), word)
-        x += functional.embedding(torch.from_numpy(_positions(batch, self._shape)).to(self._device), position)
+        x = functional.embedding(torch.from_numpy(ids).to(self._device), self._embeddings["word"])
+        if "position" in self._embeddings:
+            places = torch.from_numpy(_positions(batch, self._shape)).to(self._device)
+            x += functional.embedding(places, self._embeddings["position"])
         if len(token_type) > 1:
             types = [np.arange(len(i)) >= start for i, start in zip(batch.ids, batch.second_starts, strict=True)]
             x += functional.embedding(torch.from_numpy(np.concatenate(types)).to(self._device, torch.int64), token_type)
@@ -134,9 +139,10 @@ class TorchEncoderEngine:
         rounded = x.to(self._dtype)
         if isinstance(layer.attention, FirstTokenAttention):
             context = layer.attention(rounded, layout)
-            x = x[torch.tensor(layout.starts[:-1], device=x.device)]
+            x = _firsts(x, layout)
         else:
-            context = attend(layer.attention(rounded).view(len(x), 3, self._shape.heads, -1), layout, self._packed)
+            qkv = layer.attention(rounded).view(len(x), 3, self._shape.heads, -1)
+            context = attend(qkv if self._turns is None else turned(qkv, layout, *self._turns), layout, self._packed)
         x = layer.output_norm(x + layer.output(context))
         return layer.outer_norm(x + layer.outer(layer.inner(x.to(self._dtype))))
 
@@ -150,15 +156,20 @@ class TorchEncoderEngine:
             return x.float()
         return functional.normalize(functional.linear(x.float(), self._projection), dim=-1)
 
+    def _tables(self, rotation: Rotation) -> tuple[Tensor, Tensor]:
+        cosines, sines = rotation.tables(self._shape.max_tokens, self._shape.head_size)
+        return torch.from_numpy(cosines).to(self._device), torch.from_numpy(sines).to(self._device)
+
     def _norm(self, weights: Weights, name: str, dtype: torch.dtype) -> _Norm:
         weight, bias = weights.pair(name)
         return _Norm(weight.to(self._device, dtype), bias.to(self._device, dtype), self._shape.epsilon)
 
     def _layer(self, weights: Weights, index: int) -> _Layer:
         name = f"encoder.layer.{index}."
-        last = index == self._shape.layers - 1
+        # A key that turns with its position cannot be folded into the query.
+        only_first = index == self._shape.layers - 1 and self._head == "classify" and self._shape.rotation is None
         return _Layer(
-            attention=self._attention(weights, f"{name}attention.self.", last and self._head == "classify"),
+            attention=self._attention(weights, f"{name}attention.self.", only_first),
             output=self._linear(*weights.pair(f"{name}attention.output.dense")),
             output_norm=self._norm(weights, f"{name}attention.output.LayerNorm", self._stream),
             inner=self._linear(*weights.pair(f"{name}intermediate.dense"), self._shape.activation),
@@ -200,6 +211,11 @@ def _layout(batch: Batch) -> Layout:
     lengths = [len(ids) for ids in batch.ids]
     starts = np.concatenate([[0], np.cumsum(lengths)])
     return Layout(tuple(starts.tolist()), tuple(batch.attended or lengths))
+
+
+def _firsts(x: Tensor, layout: Layout) -> Tensor:
+    """Return each sequence's first token, [B, H], of ``x`` [T, H]; ``x`` itself where it holds no others."""
+    return x if len(x) == len(layout) else x[torch.tensor(layout.starts[:-1], device=x.device)]
 
 
 def _positions(batch: Batch, shape: EncoderShape) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

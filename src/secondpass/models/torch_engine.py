@@ -7,7 +7,7 @@ from pathlib import Path
 
 from secondpass.errors import MissingExtraError
 from secondpass.models.engine import EncoderEngine, EngineOptions, Head
-from secondpass.models.model_folder import read_json
+from secondpass.models.jina_layout import read_config
 from secondpass.models.torch_encoder import TorchEncoderEngine
 from secondpass.models.torch_weights import unsupported
 from secondpass.types import FloatArray
@@ -24,7 +24,7 @@ def open_torch_engine(
         InputError: neither can compute it in this precision, or on this device.
         MissingExtraError: transformers is needed for its architecture and not installed.
     """
-    reason = unsupported(read_json(folder / "config.json"))
+    reason = unsupported(read_config(folder))
     if reason is None:
         return TorchEncoderEngine(folder, head, options, projection)
     try:

@@ -12,7 +12,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from secondpass.errors import InputError
+from secondpass.models.jina_layout import read_config, turns_positions, unsupported_jina, usual_places
 from secondpass.models.model_folder import read_json
+from secondpass.models.rotary_shape import Rotation, jina_rotation
 
 KINDS = ("bert", "roberta", "xlm-roberta")
 Activation = Literal["gelu", "tanh", "relu"]
@@ -27,7 +29,7 @@ _ACTIVATIONS: dict[str, Activation] = {
 
 @dataclass(frozen=True, slots=True)
 class EncoderShape:
-    """What config.json says of an encoder. ``first_position`` is the row of the first token's position."""
+    """What config.json says of an encoder; ``rotation``: how positions turn, None where they are added."""
 
     kind: str
     layers: int
@@ -37,6 +39,7 @@ class EncoderShape:
     activation: Activation
     pad_id: int
     max_tokens: int
+    rotation: Rotation | None = None
 
     @property
     def head_size(self) -> int:
@@ -56,11 +59,13 @@ def unsupported(config: Mapping[str, Any]) -> str | None:
         return f"its architecture is {kind!r}"
     if config.get("hidden_act", "gelu") not in _ACTIVATIONS:
         return f"its activation is {config.get('hidden_act')!r}"
+    if turns_positions(config):
+        return unsupported_jina(config)
     if config.get("position_embedding_type", "absolute") != "absolute":
         return f"its positions are {config.get('position_embedding_type')!r}"
     if config.get("is_decoder") or config.get("add_cross_attention"):
         return "it is a decoder"
-    return None
+    return unsupported_jina(config)
 
 
 def read_shape(folder: Path) -> EncoderShape:
@@ -69,7 +74,7 @@ def read_shape(folder: Path) -> EncoderShape:
     Raises:
         InputError: it is none that the packed forward computes.
     """
-    config = read_json(folder / "config.json")
+    config = read_config(folder)
     if reason := unsupported(config):
         raise InputError(
             f"The torch engine computes {', '.join(KINDS)}; of the model at {folder}, {reason}. "
@@ -87,6 +92,7 @@ def read_shape(folder: Path) -> EncoderShape:
         activation=_ACTIVATIONS[config.get("hidden_act", "gelu")],
         pad_id=pad_id,
         max_tokens=positions if kind == "bert" else positions - pad_id - 1,
+        rotation=jina_rotation(config) if turns_positions(config) else None,
     )
 
 
@@ -103,7 +109,7 @@ class Weights:
         names = ["model.safetensors"]
         if index.is_file():
             names = sorted(set(read_json(index)["weight_map"].values()))
-        self._places: dict[str, Any] = {}
+        self._files: dict[str, Any] = {}
         for name in names:
             path = folder / name
             if not path.is_file():
@@ -112,7 +118,8 @@ class Weights:
                 file = safe_open(path, framework="pt")
             except (SafetensorError, OSError) as error:
                 raise InputError(f"{path} cannot be read as safetensors: {error}") from error
-            self._places |= dict.fromkeys(file.keys(), file)  # type: ignore[no-untyped-call]
+            self._files |= dict.fromkeys(file.keys(), file)  # type: ignore[no-untyped-call]
+        self._places = usual_places(self._files)
         self._prefix = self._encoder_prefix()
 
     def _encoder_prefix(self) -> str:
@@ -126,11 +133,12 @@ class Weights:
         """Return the tensor ``name``, float32."""
         if name not in self._places:
             raise InputError(f"The weights in {self._folder} hold no {name!r}, which the model's architecture has.")
+        place = self._places[name]
         try:
-            tensor: Tensor = self._places[name].get_tensor(name)
+            tensor: Tensor = self._files[place.name].get_tensor(place.name)
         except SafetensorError as error:
             raise InputError(f"The weights in {self._folder} are damaged at {name!r}: {error}") from error
-        return tensor.to(torch.float32)
+        return (tensor[place.rows(len(tensor))] if place.count > 1 else tensor).to(torch.float32)
 
     def encoder(self, name: str) -> Tensor:
         """Return the encoder's tensor ``name``, float32, without regard to the prefix the file uses."""

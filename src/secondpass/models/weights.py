@@ -16,6 +16,7 @@ import numpy.typing as npt
 from safetensors import safe_open
 
 from secondpass.errors import InputError
+from secondpass.models.jina_layout import usual_places
 from secondpass.models.weight_files import read_header
 from secondpass.types import FloatArray
 
@@ -40,7 +41,7 @@ class Weight:
 
 
 class Weights:
-    """The tensors of a model folder by name.
+    """The tensors of a model folder by name; those in jina's layout by the names that XLM-R gives them elsewhere.
 
     Raises:
         InputError: there are no safetensors weights, or they cannot be read.
@@ -48,9 +49,14 @@ class Weights:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._weights: dict[str, Weight] = {}
+        stored: dict[str, Weight] = {}
         for file in _files(folder):
-            self._weights |= _mapped(file)
+            stored |= _mapped(file)
+        self._weights = {
+            name: Weight(raw[place.rows(len(raw))] if place.count > 1 else raw)
+            for name, place in usual_places(stored).items()
+            for raw in (stored[place.name].raw,)
+        }
 
     def __contains__(self, name: str) -> bool:
         return name in self._weights
