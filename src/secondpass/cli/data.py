@@ -9,6 +9,7 @@ import click
 # Name -> place of the click command, and the line that `secondpass data --help` shows without importing it.
 _COMMANDS = {
     "convert": ("secondpass.cli.data_convert:convert_command", "Write training data in another form."),
+    "check": ("secondpass.cli.data_check:check_command", "Say what would spoil training, before anything is trained."),
 }
 
 

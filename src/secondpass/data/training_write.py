@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from secondpass.data.training_forms import FOLDER_FORMS, FormName
 from secondpass.data.training_losses import can_hold, note_lost
 from secondpass.data.training_rows import table_delimiter
 from secondpass.errors import InputError
+from secondpass.types import Json
 
 _FLAG_KEYS = {"id": "id", "type": "type", "positive_ids": "pos_id", "negative_ids": "neg_id"}
 
@@ -96,24 +97,34 @@ def first_negatives(example: TrainExample, count: int) -> TrainExample:
 
 def with_negatives_at(example: TrainExample, places: Iterable[int]) -> TrainExample:
     """Return an example with the negatives at ``places``, with their scores and what is known of them."""
-    chosen = list(places)
-    provenance = {
-        key: [value[place] for place in chosen]
-        if key in ("negatives", "negative_ids") and isinstance(value, list) and len(value) == len(example.negatives)
+    chosen, scores = list(places), example.negative_scores
+    return replace(
+        example,
+        negatives=tuple(example.negatives[place] for place in chosen),
+        negative_scores=None if scores is None else tuple(scores[place] for place in chosen),
+        provenance=_chosen(example, ("negatives", "negative_ids"), len(example.negatives), chosen),
+    )
+
+
+def with_positives_at(example: TrainExample, places: Iterable[int]) -> TrainExample:
+    """Return an example with the positives at ``places``, with their scores and ids."""
+    chosen, scores = list(places), example.positive_scores
+    return replace(
+        example,
+        positives=tuple(example.positives[place] for place in chosen),
+        positive_scores=None if scores is None else tuple(scores[place] for place in chosen),
+        provenance=_chosen(example, ("positive_ids",), len(example.positives), chosen),
+    )
+
+
+def _chosen(example: TrainExample, keys: Sequence[str], count: int, places: Sequence[int]) -> dict[str, Json]:
+    """Return the provenance with the lists under ``keys`` cut to ``places``."""
+    return {
+        key: [value[place] for place in places]
+        if key in keys and isinstance(value, list | tuple) and len(value) == count
         else value
         for key, value in example.provenance.items()
     }
-    scores = example.negative_scores
-    return TrainExample(
-        example.query,
-        example.positives,
-        tuple(example.negatives[place] for place in chosen),
-        example.positive_scores,
-        None if scores is None else tuple(scores[place] for place in chosen),
-        example.prompt,
-        example.place,
-        provenance,
-    )
 
 
 def _flag(example: TrainExample) -> Iterator[dict[str, Any]]:
