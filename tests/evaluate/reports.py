@@ -58,7 +58,7 @@ QUESTIONS = {
 }
 PASSAGES = {
     "zh": "西安交通大学由原西安交通大学、西安医科大学、陕西财经学院于2000年合并组建而成，是教育部直属的全国重点大学。",
-    "en": "The max_age argument sets the maximum time in seconds for browsers to cache CORS responses; it defaults to 600.",
+    "en": "The max_age argument sets the seconds for which browsers cache CORS responses; it defaults to 600.",
 }
 
 
@@ -93,10 +93,12 @@ def make_bare_report() -> Report:
     return Report(created="2025-11-25", version="0.1.0", measures=("nDCG@10",), tasks=(task,))
 
 
-def make_big_report(tasks: int, questions: int) -> Report:
+def make_big_report(tasks: int, questions: int, systems: tuple[Invented, ...] = SYSTEMS) -> Report:
     """Many tasks with many questions, as in a run over a benchmark."""
     languages: tuple[Language, Language] = ("zh", "en")
-    made = tuple(make_task(f"Task{place}Reranking", languages[place % 2], questions, place) for place in range(tasks))
+    made = tuple(
+        make_task(f"Task{place}Reranking", languages[place % 2], questions, place, systems) for place in range(tasks)
+    )
     return replace(make_report(), tasks=made, overall=overall(made))
 
 

@@ -6,7 +6,7 @@ It knows elements, escaping and the two languages of a page, not what the page s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NewType, TypeAlias
 
@@ -83,6 +83,15 @@ def fill(template: str, values: Mapping[str, Markup]) -> Markup:
 def both(text: Text, values: Mapping[str, Markup] | None = None) -> Markup:
     """Return ``text`` in both languages; the page shows one of them."""
     return tagged("span", {}, text, values)
+
+
+def sentences(pieces: Sequence[tuple[Text, Mapping[str, Markup]]]) -> Markup:
+    """Return sentences one after another in both languages: with a space between in English, with none in Chinese."""
+    english = join((fill(text.en, values) for text, values in pieces), " ")
+    chinese = join(fill(text.zh, values) for text, values in pieces)
+    return join(
+        [element("span", {"class": "en"}, english), element("span", {"class": "zh", "lang": "zh-Hans"}, chinese)]
+    )
 
 
 def tagged(name: str, attributes: Attributes, text: Text, values: Mapping[str, Markup] | None = None) -> Markup:

@@ -15,7 +15,6 @@ from secondpass.data.lines import write_whole
 from secondpass.evaluate.markup import EMPTY, Markup, Text, both, data, element, escape, join
 from secondpass.evaluate.page_closing import closing
 from secondpass.evaluate.page_numbers import count
-from secondpass.evaluate.page_reading import tried_names
 from secondpass.evaluate.page_summary import summary
 from secondpass.evaluate.page_tables import matrix_table, overall_table
 from secondpass.evaluate.page_task import task_section
@@ -103,8 +102,9 @@ def _page(report: Report) -> Markup:
 
 
 def _header(report: Report) -> Markup:
+    systems = [system for task in report.tasks for system in task.systems]
     values = {
-        "rerankers": escape(count(len(tried_names(report.tasks)))),
+        "rerankers": escape(count(len({one.name for one in systems if one.kind == "reranker"}))),
         "tasks": escape(count(len(report.tasks))),
         "questions": escape(count(sum(task.queries for task in report.tasks))),
         "version": data(report.version),
@@ -165,4 +165,4 @@ def _overall(report: Report) -> Markup:
     groups = [latency_over_tasks(report), forest_plots(report)]
     figures = [figure(one, f"overall-plot-{place}") for place, one in enumerate(groups, start=1) if one is not None]
     over_all = overall_table(report) if report.overall else EMPTY
-    return join([over_all, element("div", {"class": "plots"}, *figures), matrix_table(report)])
+    return join([over_all, matrix_table(report), element("div", {"class": "plots"}, *figures)])

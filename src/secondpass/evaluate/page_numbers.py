@@ -29,6 +29,25 @@ def signed_points(share: float) -> str:
     return shown if shown in {ABSENT, "0.0"} or shown.startswith("−") else f"+{shown}"
 
 
+def tick(value: float) -> str:
+    """Return a number of an axis, with no more digits than it needs.
+
+    >>> tick(5.0), tick(0.5), tick(10000.0), tick(-20.0)
+    ('5', '0.5', '10,000', '−20')
+    """
+    return f"{round(value, 6):,g}".replace("-", "−") if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def signed_tick(share: float) -> str:
+    """Return a difference in points, as a number of an axis.
+
+    >>> signed_tick(0.05), signed_tick(-0.2), signed_tick(0.0)
+    ('+5', '−20', '0')
+    """
+    shown = tick(share * 100)
+    return f"+{shown}" if share > 0 and shown != "0" else shown.replace("−0", "0") if shown == "−0" else shown
+
+
 def interval(low: float, high: float) -> str:
     """Return an interval in points.
 

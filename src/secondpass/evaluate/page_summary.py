@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
-from secondpass.evaluate.markup import EMPTY, Markup, Text, both, data, element, escape, fill, join
+from secondpass.evaluate.markup import Markup, Text, both, data, element, escape, fill, join, sentences
 from secondpass.evaluate.page_numbers import amount, count, interval, p_value, percent, points, signed_points
 from secondpass.evaluate.page_reading import (
     Verdict,
@@ -28,6 +29,7 @@ from secondpass.evaluate.page_texts import (
     SUMMARY_NOTE,
     TASK_VERDICTS,
     TASKS_WORSE,
+    TASKS_WORSE_MORE,
     UNCLEAR,
     VERDICTS,
     WORSE,
@@ -35,6 +37,8 @@ from secondpass.evaluate.page_texts import (
 from secondpass.evaluate.records import Difference, Report, SystemResult, TaskResult
 
 SENTENCES: dict[Verdict, Text] = {"better": BETTER, "worse": WORSE, "unclear": UNCLEAR}
+Said: TypeAlias = tuple[Text, Mapping[str, Markup]]
+NAMES_SHOWN = 6
 MARKS: dict[Verdict, str] = {"better": "▲", "worse": "▼", "unclear": "◇"}
 
 
@@ -48,12 +52,14 @@ def summary(report: Report) -> Markup:
     return join([element("ul", {"class": "summary"}, *sentences), element("p", {"class": "note"}, both(SUMMARY_NOTE))])
 
 
+def sign(says: Verdict) -> Markup:
+    """Return a mark for a verdict that is also said beside it."""
+    return element("span", {"class": f"mark {says}", "aria-hidden": "true"}, escape(MARKS[says]))
+
+
 def badge(says: Verdict) -> Markup:
-    """Return a mark for a verdict: a shape, a colour, and the word for who sees neither."""
-    word = element("span", {"class": "hidden"}, both(VERDICTS[says]))
-    return element(
-        "span", {"class": f"mark {says}"}, element("span", {"aria-hidden": "true"}, escape(MARKS[says])), word
-    )
+    """Return a mark for a verdict that is said nowhere else: a shape, a colour, and the word for who sees neither."""
+    return join([sign(says), element("span", {"class": "hidden"}, both(VERDICTS[says]))])
 
 
 def _about(report: Report, name: str) -> list[Markup]:
@@ -69,15 +75,16 @@ def _about(report: Report, name: str) -> list[Markup]:
 def _on_task(report: Report, task: TaskResult, system: SystemResult) -> Markup:
     measure = first_measure(report)
     difference = system.differences[measure]
-    where = both(ON_TASK, {"task": data(task.name)}) if len(report.tasks) > 1 else EMPTY
     asked = _in_both(A_QUESTION_COUNT, {"count": escape(count(task.queries))})
-    parts = [where, _sentence(measure, difference, data(task.baseline), asked), _counts([difference])]
+    said = [_sentence((system.name, measure), difference, data(task.baseline), asked), _counts([difference])]
+    if len(report.tasks) > 1:
+        said.insert(0, (ON_TASK, {"task": data(task.name)}))
     gain = system.gain_reached.get(measure)
     if verdict(difference) == "better" and gain is not None:
-        parts.append(both(GAIN, {"gain": escape(percent(gain))}))
+        said.append((GAIN, {"gain": escape(percent(gain))}))
     if system.cost is not None and system.cost.p50_ms is not None:
-        parts.append(both(PACE, {"p50": escape(amount(system.cost.p50_ms))}))
-    return _item(system.name, verdict(difference), parts)
+        said.append((PACE, {"p50": escape(amount(system.cost.p50_ms))}))
+    return _item(verdict(difference), said)
 
 
 def _over_tasks(
@@ -92,19 +99,25 @@ def _over_tasks(
         "questions": escape(count(sum(task.queries for task, _ in found))),
     }
     verdicts = [verdict(one) for one in single]
-    parts = [_sentence(measure, difference, baseline, _in_both(A_TASK_COUNT, asked)), _counts(single)]
-    parts.append(
-        both(TASK_VERDICTS, {says: escape(count(verdicts.count(says))) for says in ("better", "worse", "unclear")})
-    )
+    said = [_sentence((name, measure), difference, baseline, _in_both(A_TASK_COUNT, asked)), _counts(single)]
+    kinds: tuple[Verdict, ...] = ("better", "worse", "unclear")
+    said.append((TASK_VERDICTS, {says: escape(count(verdicts.count(says))) for says in kinds}))
     worse = [data(task.name) for (task, _), says in zip(found, verdicts, strict=True) if says == "worse"]
     if worse:
-        parts.append(element("strong", {}, both(TASKS_WORSE, {"names": join(worse, ", ")})))
-    return _item(name, verdict(difference), parts)
+        said.append(_worse_tasks(worse))
+    return _item(verdict(difference), said)
 
 
-def _item(name: str, says: Verdict, parts: Sequence[Markup]) -> Markup:
-    shown = element("strong", {"class": "name"}, data(name))
-    return element("li", {"class": f"says {says}"}, badge(says), element("p", {}, join([shown, *parts], " ")))
+def _worse_tasks(names: Sequence[Markup]) -> Said:
+    shown = element("strong", {}, join(names[:NAMES_SHOWN], ", "))
+    if len(names) <= NAMES_SHOWN:
+        return TASKS_WORSE, {"names": shown}
+    counts = {"more": escape(count(len(names) - NAMES_SHOWN)), "all": escape(count(len(names)))}
+    return TASKS_WORSE_MORE, {"names": shown, **counts}
+
+
+def _item(says: Verdict, said: Sequence[Said]) -> Markup:
+    return element("li", {"class": f"says {says}"}, badge(says), element("p", {}, sentences(said)))
 
 
 def _in_both(text: Text, values: dict[str, Markup]) -> Text:
@@ -112,7 +125,8 @@ def _in_both(text: Text, values: dict[str, Markup]) -> Text:
     return Text(fill(text.en, values), fill(text.zh, values))
 
 
-def _sentence(measure: str, difference: Difference, baseline: Markup, asked: Text) -> Markup:
+def _sentence(named_measure: tuple[str, str], difference: Difference, baseline: Markup, asked: Text) -> Said:
+    name, measure = named_measure
     says = verdict(difference)
     shown = points(abs(difference.mean)) if says != "unclear" else signed_points(difference.mean)
     bounds = (difference.low, difference.high)
@@ -120,6 +134,7 @@ def _sentence(measure: str, difference: Difference, baseline: Markup, asked: Tex
         # "Falls by 2.1 [1.2, 3.0]": an interval of the fall, not of the difference.
         bounds = (-difference.high, -difference.low)
     values = {
+        "name": element("strong", {"class": "name"}, data(name)),
         "measure": escape(measure),
         "points": element("strong", {}, escape(shown)),
         "interval": element("span", {"class": "number"}, escape(interval(*bounds))),
@@ -127,13 +142,13 @@ def _sentence(measure: str, difference: Difference, baseline: Markup, asked: Tex
         "p": escape(p_value(difference.p_holm)),
         "questions": both(asked),
     }
-    return both(SENTENCES[says], values)
+    return SENTENCES[says], values
 
 
-def _counts(differences: Sequence[Difference]) -> Markup:
+def _counts(differences: Sequence[Difference]) -> Said:
     sums = {
         "wins": sum(one.wins for one in differences),
         "ties": sum(one.ties for one in differences),
         "losses": sum(one.losses for one in differences),
     }
-    return both(QUESTION_COUNTS, {name: escape(count(value)) for name, value in sums.items()})
+    return QUESTION_COUNTS, {name: escape(count(value)) for name, value in sums.items()}

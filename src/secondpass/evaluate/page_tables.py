@@ -22,9 +22,10 @@ from secondpass.evaluate.page_reading import (
     first_measure,
     verdict,
 )
-from secondpass.evaluate.page_summary import badge
+from secondpass.evaluate.page_summary import badge, sign
 from secondpass.evaluate.page_texts import (
     BASELINE,
+    BY_LANGUAGE,
     CEILING_COLUMN,
     CONTEXT_TOKENS,
     DIFFERENCE,
@@ -47,13 +48,13 @@ from secondpass.evaluate.page_texts import (
 from secondpass.evaluate.records import Difference, Estimate, OverallResult, Report, SystemResult, TaskResult
 
 
-def table(caption: Markup, heads: Sequence[Markup], rows: Iterable[Markup]) -> Markup:
-    """Return a table that scrolls by itself where the screen is narrow, by keyboard too."""
+def table(name: Markup, heads: Sequence[Markup], rows: Iterable[Markup], css: str = "figures") -> Markup:
+    """Return a table under its name; it scrolls by itself where the screen is narrow, by keyboard too."""
     head = element("tr", {}, *(element("th", {"scope": "col"}, one) for one in heads))
-    inside = [element("thead", {}, head), element("tbody", {}, *rows)]
-    if caption:
-        inside.insert(0, element("caption", {}, caption))
-    return element("div", {"class": "scroll", "tabindex": "0", "role": "group"}, element("table", {}, *inside))
+    inside = element("table", {"class": css}, element("thead", {}, head), element("tbody", {}, *rows))
+    # The name stands outside: as a caption it would be as wide as the table, and be scrolled out of sight.
+    caption = element("p", {"class": "note"}, name) if name else EMPTY
+    return join([caption, element("div", {"class": "scroll", "tabindex": "0"}, inside)])
 
 
 def row(first: Markup, cells: Iterable[Markup], css: str = "") -> Markup:
@@ -78,15 +79,27 @@ def estimate_cell(found: Estimate | None) -> Markup:
     return cell(_over(points(found.mean), found.low, found.high))
 
 
-def difference_cell(found: Difference | None) -> Markup:
-    """Return a difference over its interval, marked where it is beyond chance."""
+def difference_cell(found: Difference | None, kind: str) -> Markup:
+    """Return a difference over its interval, marked where it is beyond chance.
+
+    Floor and ceiling are no competitors: that they differ from the baseline says nothing, and is not marked.
+    """
     if found is None:
         return text_cell(ABSENT)
     says = verdict(found)
     inside = _over(signed_points(found.mean), found.low, found.high)
-    if says == "unclear":
-        return cell(inside, "unclear")
-    return cell(join([badge(says), inside], " "), says)
+    if says == "unclear" or kind in {"random", "ceiling"}:
+        return cell(inside)
+    return cell(join([sign(says), inside], " "), says)
+
+
+def _matrix_cell(found: Difference | None) -> Markup:
+    """Return a difference where no p stands beside it, so that the verdict is said in a word too."""
+    if found is None:
+        return text_cell(ABSENT)
+    says = verdict(found)
+    inside = _over(signed_points(found.mean), found.low, found.high)
+    return cell(inside if says == "unclear" else join([badge(says), inside], " "), says)
 
 
 def _over(shown: str, low: float, high: float) -> Markup:
@@ -100,12 +113,12 @@ def counts_text(found: Difference | None) -> str:
     return f"{count(found.wins)} / {count(found.ties)} / {count(found.losses)}"
 
 
-def system_name(system: SystemResult, is_baseline: bool) -> Markup:
+def _named(name: str, kind: str, is_baseline: bool) -> Markup:
     """Return a system's name over its kind."""
-    kind = both(KINDS[system.kind])
+    said = both(KINDS[kind])
     if is_baseline:
-        kind = join([kind, element("b", {}, both(BASELINE))], " · ")
-    return join([data(system.name), element("small", {}, kind)])
+        said = join([said, element("b", {}, both(BASELINE))], " · ")
+    return join([data(name), element("small", {}, said)])
 
 
 def task_table(task: TaskResult, report: Report) -> Markup:
@@ -124,8 +137,7 @@ def _task_row(system: SystemResult, report: Report, is_baseline: bool) -> Markup
     first = first_measure(report)
     cells = [estimate_cell(system.measures.get(name)) for name in report.measures]
     difference = system.differences.get(first)
-    # The ceiling is not a competitor: that it is better than the baseline says nothing.
-    cells.append(difference_cell(difference))
+    cells.append(difference_cell(difference, system.kind))
     cells.append(text_cell(ABSENT if difference is None else p_value(difference.p_holm)))
     cells.append(text_cell(counts_text(difference)))
     cells.append(text_cell(percent(system.gain_reached.get(first))))
@@ -135,7 +147,7 @@ def _task_row(system: SystemResult, report: Report, is_baseline: bool) -> Markup
     cells.append(text_cell(amount(cost.pairs_per_second if cost else None)))
     cells.append(text_cell(amount(cost.context_tokens if cost else None)))
     css = "baseline" if is_baseline else f"kind-{system.kind}"
-    return row(system_name(system, is_baseline), cells, css)
+    return row(_named(system.name, system.kind, is_baseline), cells, css)
 
 
 def overall_table(report: Report) -> Markup:
@@ -143,13 +155,19 @@ def overall_table(report: Report) -> Markup:
     first = first_measure(report)
     heads = [both(SYSTEM), both(TASK_COUNT), *(escape(name) for name in report.measures)]
     heads += [both(text) for text in (DIFFERENCE, P_HOLM)]
-    languages = list(dict.fromkeys(one.language for one in report.overall))
+    together = [one for one in report.overall if not one.language]
+    apart = [one for one in report.overall if one.language]
+    shown = table(both(OVERALL_TABLE), heads, (_overall_row(one, report, first) for one in together))
+    if not apart:
+        return shown
     rows: list[Markup] = []
-    for language in languages:
-        if len(languages) > 1:
-            rows.append(_band(LANGUAGES.get(language, Text(language, language)), len(heads)))
-        rows += [_overall_row(one, report, first) for one in report.overall if one.language == language]
-    return table(both(OVERALL_TABLE), heads, rows)
+    for language in dict.fromkeys(one.language for one in apart):
+        rows.append(_band(LANGUAGES.get(language, Text(language, language)), len(heads)))
+        rows += [_overall_row(one, report, first) for one in apart if one.language == language]
+    inside = table(EMPTY, heads, rows)
+    if not together:
+        return inside
+    return join([shown, element("details", {}, element("summary", {}, element("h4", {}, both(BY_LANGUAGE))), inside)])
 
 
 def _band(text: Text, columns: int) -> Markup:
@@ -158,12 +176,14 @@ def _band(text: Text, columns: int) -> Markup:
 
 
 def _overall_row(one: OverallResult, report: Report, first: str) -> Markup:
-    difference = one.differences.get(first)
+    difference, kind = one.differences.get(first), _kind_of(report, one.name)
     cells = [text_cell(count(one.tasks)), *(estimate_cell(one.measures.get(name)) for name in report.measures)]
-    cells += [difference_cell(difference), text_cell(ABSENT if difference is None else p_value(difference.p_holm))]
-    kind = _kind_of(report, one.name)
-    label = join([data(one.name), element("small", {}, both(KINDS[kind])) if kind else EMPTY])
+    cells += [
+        difference_cell(difference, kind),
+        text_cell(ABSENT if difference is None else p_value(difference.p_holm)),
+    ]
     is_baseline = any(task.baseline == one.name for task in report.tasks)
+    label = _named(one.name, kind, is_baseline) if kind else data(one.name)
     return row(label, cells, "baseline" if is_baseline else f"kind-{kind}")
 
 
@@ -191,6 +211,6 @@ def _matrix_row(task: TaskResult, place: int, names: Sequence[str], first: str) 
         ]
     )
     cells = [text_cell(count(task.queries)), estimate_cell(baseline.measures.get(first) if baseline else None)]
-    cells += [difference_cell(known.get(name)) for name in names]
+    cells += [_matrix_cell(known.get(name)) for name in names]
     cells.append(estimate_cell(ceiling))
     return row(label, cells)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from secondpass.evaluate.markup import EMPTY, Markup, both, data, element, escape, join
+from secondpass.evaluate.markup import EMPTY, Markup, both, data, element, escape, join, sentences
 from secondpass.evaluate.page_numbers import ABSENT, count, p_value, percent, points
-from secondpass.evaluate.page_reading import baseline_of, compared, first_measure, verdict
+from secondpass.evaluate.page_reading import TRIED, baseline_of, compared, first_measure, verdict
 from secondpass.evaluate.page_summary import badge
 from secondpass.evaluate.page_tables import (
     cell,
@@ -49,8 +49,8 @@ from secondpass.evaluate.records import Report, SystemResult, TaskResult
 
 OPEN_TASKS = 3
 """With more tasks than this, all start closed, so that their list can be seen at once."""
-BARS_ON_PAGE = 2400
-FEWEST_BARS, MOST_BARS = 30, 150
+BARS_ON_PAGE = 1800
+FEWEST_BARS, MOST_BARS = 24, 150
 
 
 def task_section(task: TaskResult, place: int, report: Report) -> Markup:
@@ -94,13 +94,12 @@ def _facts(task: TaskResult) -> Markup:
         "missing": escape(count(task.missing)),
         "hash": element("code", {}, data(task.candidates_hash)),
     }
-    parts = [both(FACTS, values)]
+    said = [(FACTS, values)]
     if task.queries < task.of_queries:
-        parts.append(element("strong", {}, both(SAMPLED, values)))
+        said.append((SAMPLED, values))
     if task.missing:
-        parts.append(element("strong", {}, both(MISSING, values)))
-    parts.append(both(HASH, values))
-    return join([element("p", {"class": "facts"}, join(parts, " ")), _notes(task.notes)])
+        said.append((MISSING, values))
+    return join([element("p", {"class": "facts"}, sentences([*said, (HASH, values)])), _notes(task.notes)])
 
 
 def _notes(notes: tuple[str, ...]) -> Markup:
@@ -111,7 +110,8 @@ def _notes(notes: tuple[str, ...]) -> Markup:
 
 def _plots(task: TaskResult, report: Report) -> list[PlotGroup]:
     measure, baseline = first_measure(report), baseline_of(task)
-    systems = [system for system in compared(task, measure) if system is not baseline]
+    # How a first stage differs from another, question by question, is not what this page is asked.
+    systems = [system for system in compared(task, measure) if system.kind in TRIED and system is not baseline]
     found = [latency_of_task(task, report)]
     if baseline is not None:
         found.append(question_plots(systems, baseline, measure, _bars(report)))
@@ -121,41 +121,52 @@ def _plots(task: TaskResult, report: Report) -> list[PlotGroup]:
 
 def _bars(report: Report) -> int:
     """Return how many bars a plot may have, so that a page of many plots stays small enough to send."""
-    plots = sum(len(compared(task, first_measure(report))) for task in report.tasks)
+    plots = sum(system.kind in TRIED for task in report.tasks for system in task.systems)
     return min(max(BARS_ON_PAGE // max(plots, 1), FEWEST_BARS), MOST_BARS)
 
 
 def _more_measures(task: TaskResult, report: Report) -> Markup:
     heads = [both(text) for text in (SYSTEM, MEASURE)] + [escape("95%")]
     heads += [both(text) for text in (DIFFERENCE, P_RAW, P_HOLM, WINS_TIES_LOSSES, POSSIBLE_GAIN)]
-    rows = [
-        _measure_row(system, name) for system in task.systems for name in report.measures if name in system.differences
-    ]
+    rows = [row for system in task.systems for row in _measure_rows(system, report)]
     if not rows:
         return EMPTY
-    return element(
-        "details", {}, element("summary", {}, element("h4", {}, both(MORE_MEASURES))), table(EMPTY, heads, rows)
-    )
+    inside = table(EMPTY, heads, rows, "measures")
+    return element("details", {}, element("summary", {}, element("h4", {}, both(MORE_MEASURES))), inside)
 
 
-def _measure_row(system: SystemResult, name: str) -> Markup:
+def _measure_rows(system: SystemResult, report: Report) -> list[Markup]:
+    """Return a row a measure; the first of them names the system for all."""
+    names = [name for name in report.measures if name in system.differences]
+    head = element("th", {"scope": "rowgroup", "rowspan": str(len(names))}, data(system.name))
+    return [
+        element(
+            "tr",
+            {"class": f"kind-{system.kind}"},
+            head if place == 0 else EMPTY,
+            element("th", {"scope": "row"}, escape(name)),
+            *_measure_cells(system, name),
+        )
+        for place, name in enumerate(names)
+    ]
+
+
+def _measure_cells(system: SystemResult, name: str) -> list[Markup]:
     difference = system.differences[name]
-    cells = [
-        cell(escape(name), "words"),
+    return [
         estimate_cell(system.measures.get(name)),
-        difference_cell(difference),
+        difference_cell(difference, system.kind),
         text_cell(p_value(difference.p_value)),
         text_cell(p_value(difference.p_holm)),
         text_cell(counts_text(difference)),
         text_cell(percent(system.gain_reached.get(name))),
     ]
-    return row(data(system.name), cells)
 
 
 def _computed(task: TaskResult) -> Markup:
     heads = [both(text) for text in (SYSTEM, IDENTITY, SCALE, PAIRS, KNOWN, TRUNCATED, CALIBRATION_ERROR, NOTES)]
-    rows = [_computed_row(system) for system in task.systems]
-    return element("details", {}, element("summary", {}, element("h4", {}, both(COMPUTED))), table(EMPTY, heads, rows))
+    inside = table(EMPTY, heads, [_computed_row(system) for system in task.systems], "computed")
+    return element("details", {}, element("summary", {}, element("h4", {}, both(COMPUTED))), inside)
 
 
 def _computed_row(system: SystemResult) -> Markup:
@@ -163,8 +174,8 @@ def _computed_row(system: SystemResult) -> Markup:
     counts = (cost.pairs, cost.known, cost.truncated) if cost else (None, None, None)
     error = ABSENT if system.calibration is None else f"{system.calibration.error:.3f}"
     cells = [
-        cell(element("code", {}, data(system.identity)), "words"),
-        cell(element("code", {}, data(system.scale)), "words"),
+        cell(element("code", {}, data(system.identity or ABSENT)), "words"),
+        cell(element("code", {}, data(system.scale or ABSENT)), "words"),
         *(text_cell(ABSENT if value is None else count(value)) for value in counts),
         text_cell(error),
         cell(join([data(note) for note in system.notes], " "), "words"),

@@ -8,9 +8,10 @@ from secondpass.evaluate.markup import Text
 
 TITLE: Final = Text("Does reranking help?", "精排有用吗？")
 SUBTITLE: Final = Text(
-    "{rerankers} rerankers on {tasks} tasks with {questions} questions, each on the same candidates. "
+    "Rerankers: {rerankers}. Tasks: {tasks}. Questions: {questions}. Each system orders the same candidates. "
     "secondpass {version}, {created}.",
-    "{rerankers} 个精排器，{tasks} 个任务，{questions} 个问题，候选段落完全相同。secondpass {version}，{created}。",
+    "精排器 {rerankers} 个，任务 {tasks} 个，问题 {questions} 个；各系统排的是同样的候选段落。"
+    "secondpass {version}，{created}。",
 )
 CHOOSE_LANGUAGE: Final = Text("Language", "语言")
 CONTENTS: Final = Text("Contents", "目录")
@@ -25,19 +26,20 @@ CLOSING: Final = Text("How this was measured", "怎样测的")
 
 # The summary
 BETTER: Final = Text(
-    "raises {measure} by {points} points {interval} over {baseline} (p {p}).",
-    "使 {measure} 比 {baseline} 提高 {points} 个百分点 {interval}（p {p}）。",
+    "{name} raises {measure} by {points} points {interval} over {baseline} (p\u00a0{p}).",
+    "{name} 使 {measure} 比 {baseline} 提高 {points} 个百分点 {interval}（p\u00a0{p}）。",
 )
 WORSE: Final = Text(
-    "makes it worse: {measure} falls by {points} points {interval} below {baseline} (p {p}).",
-    "使结果变差：{measure} 比 {baseline} 降低 {points} 个百分点 {interval}（p {p}）。",
+    "{name} makes it worse: {measure} falls by {points} points {interval} below {baseline} (p\u00a0{p}).",
+    "{name} 使结果变差：{measure} 比 {baseline} 降低 {points} 个百分点 {interval}（p\u00a0{p}）。",
 )
 UNCLEAR: Final = Text(
-    "no difference to {baseline} can be shown with {questions}: {measure} {points} points {interval}, p {p}.",
-    "用{questions}看不出与 {baseline} 的差别：{measure} {points} 个百分点 {interval}，p {p}。",
+    "{name}: no difference to {baseline} can be shown with {questions}: {measure} {points} points {interval}, "
+    "p\u00a0{p}.",
+    "{name}：用{questions}看不出与 {baseline} 的差别：{measure} {points} 个百分点 {interval}，p\u00a0{p}。",
 )
 QUESTION_COUNTS: Final = Text(
-    "It helps {wins} questions, hurts {losses} and leaves {ties} as they were.",
+    "Questions: {wins} better, {losses} worse, {ties} the same.",
     "{wins} 个问题变好，{losses} 个变差，{ties} 个不变。",
 )
 GAIN: Final = Text(
@@ -46,11 +48,12 @@ GAIN: Final = Text(
 )
 PACE: Final = Text("Half of the questions take at most {p50} ms.", "一半的问题不超过 {p50} 毫秒。")
 TASK_VERDICTS: Final = Text(
-    "Single tasks: {better} better, {worse} worse, {unclear} undecided.",
+    "Tasks: {better} better, {worse} worse, {unclear} undecided.",
     "单个任务：{better} 个变好，{worse} 个变差，{unclear} 个不能确定。",
 )
 TASKS_WORSE: Final = Text("Worse on {names}.", "变差的任务：{names}。")
-ON_TASK: Final = Text("On {task}:", "在 {task} 上：")
+TASKS_WORSE_MORE: Final = Text("Worse on {names} and {more} more.", "变差的任务：{names} 等 {all} 个。")
+ON_TASK: Final = Text("On {task}:", "{task}：")
 A_QUESTION_COUNT: Final = Text("{count} questions", " {count} 个问题")
 A_TASK_COUNT: Final = Text("{count} tasks ({questions} questions)", " {count} 个任务（{questions} 个问题）")
 NO_RERANKER: Final = Text("No reranker was measured, only orders without one.", "没有测任何精排器，只有不精排的次序。")
@@ -106,6 +109,7 @@ VERDICTS: Final = {
     "worse": Text("worse", "变差"),
     "unclear": Text("undecided", "不能确定"),
 }
+BY_LANGUAGE: Final = Text("By language", "分语言")
 OVERALL_TABLE: Final = Text(
     "Every task counts the same. Points; under each mean its 95% interval.",
     "每个任务权重相同。单位为百分点；均值下面是 95% 区间。",
@@ -130,7 +134,7 @@ SAMPLED: Final = Text(
     "A sample: {questions} of {of_queries} questions.",
     "抽样：{of_queries} 个问题中的 {questions} 个。",
 )
-MISSING: Final = Text("{missing} questions have no candidates.", "{missing} 个问题没有候选段落。")
+MISSING: Final = Text("Without candidates: {missing}.", "没有候选段落的：{missing} 个。")
 HASH: Final = Text("Questions and candidates: {hash}.", "问题与候选的散列值：{hash}。")
 
 # The questions that got worst
@@ -142,12 +146,12 @@ WORST_SHOWN: Final = Text(
     "{shown} of the {known} questions kept in the report are shown.",
     "报告保存了 {known} 个问题，这里显示 {shown} 个。",
 )
-NO_WORST: Final = Text("No question got worse.", "没有问题变差。")
+NO_WORST: Final = Text("The report keeps no questions that got worse.", "报告没有保存变差的问题。")
 RANKS: Final = Text("rank", "名次")
 GRADE: Final = Text("grade", "相关度")
 PASSAGE: Final = Text("passage", "段落")
 CUT: Final = Text("cut", "被截去")
-PASSAGES_LEFT_OUT: Final = Text("{count} more passages are not shown.", "另有 {count} 个段落未显示。")
+PASSAGES_LEFT_OUT: Final = Text("Passages not shown: {count}.", "未显示的段落：{count} 个。")
 
 # The closing section
 CONVENTIONS: Final = Text("Conventions", "约定")

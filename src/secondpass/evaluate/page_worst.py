@@ -21,7 +21,7 @@ from secondpass.evaluate.page_texts import (
 )
 from secondpass.evaluate.records import MovedPassage, Report, TaskResult, WorseQuery
 
-QUESTIONS_ON_PAGE = 100
+QUESTIONS_ON_PAGE = 60
 """About how many of these questions a page holds, over all tasks and systems."""
 PASSAGES_SHOWN = 6
 CHARACTERS_SHOWN = 160
@@ -33,7 +33,7 @@ def worst_section(task: TaskResult, report: Report) -> Markup:
     if not task.worst:
         return element("p", {"class": "note"}, both(NO_WORST))
     lists = sum(len({one.system for one in other.worst}) for other in report.tasks)
-    most = max(2, QUESTIONS_ON_PAGE // max(lists, 1))
+    most = max(1, QUESTIONS_ON_PAGE // max(lists, 1))
     parts = [element("p", {"class": "note"}, both(WORST_NOTE, {"measure": escape(first_measure(report))}))]
     shown = 0
     for name in dict.fromkeys(one.system for one in task.worst):

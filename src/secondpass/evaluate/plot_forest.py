@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secondpass.evaluate.markup import EMPTY, Markup, data, element, escape
-from secondpass.evaluate.page_numbers import interval, p_value, signed_points
+from secondpass.evaluate.page_numbers import interval, p_value, signed_points, signed_tick
 from secondpass.evaluate.page_reading import compared, compared_names, first_measure, overall_of, verdict
 from secondpass.evaluate.plot_texts import ALL_TASKS, FOREST_AXIS, FOREST_CAPTION, FOREST_TITLE
 from secondpass.evaluate.plots import WIDTH, LinearScale, Plot, PlotGroup, Span, line, name_at, padded, word, words
 from secondpass.evaluate.records import Difference, Report
 
-LEFT, RIGHT, TOP = 138.0, 388.0, 10.0
-NAME_ROOM = 126.0
+LEFT, RIGHT, TOP = 118.0, 316.0, 6.0
+NAME_ROOM = 108.0
 ROW = 21.0
 
 
@@ -63,10 +63,10 @@ def _plot(name: str, rows: Sequence[ForestRow], across: LinearScale) -> Plot:
 
 def _grid(across: LinearScale, bottom: float) -> list[Markup]:
     drawn = []
-    for tick in across.ticks(5):
+    for tick in across.ticks(4):
         x = across.at(tick)
         css = "zero" if abs(tick) < 1e-9 else "grid"
-        drawn += [line((x, TOP), (x, bottom), css), word((x, bottom + 17), signed_points(tick), "tick middle")]
+        drawn += [line((x, TOP), (x, bottom), css), word((x, bottom + 17), signed_tick(tick), "tick middle")]
     return drawn
 
 

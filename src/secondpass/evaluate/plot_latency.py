@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secondpass.evaluate.markup import EMPTY, Markup, Text, data, element, escape
-from secondpass.evaluate.page_numbers import amount, interval, points
+from secondpass.evaluate.page_numbers import amount, interval, points, tick
 from secondpass.evaluate.page_reading import baseline_of, compared, first_measure, overall_of, tried_names
 from secondpass.evaluate.plot_texts import (
     CEILING_LINE,
@@ -33,7 +33,7 @@ from secondpass.evaluate.plots import (
 )
 from secondpass.evaluate.records import Estimate, Report, TaskResult
 
-HEIGHT = 330.0
+WIDTH, HEIGHT = 440.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 428.0, 14.0, 282.0
 LABEL_ROOM = 150.0
 LABEL_STEP = 15.0
@@ -94,11 +94,12 @@ def latency_over_tasks(report: Report) -> PlotGroup | None:
     baseline = overall_of(report, next(iter(names)), "") if len(names) == 1 else None
     if baseline is None or measure not in baseline.measures:
         return None
+    kinds = {system.name: system.kind for task in report.tasks for system in task.systems}
     timed = []
     for name in tried_names(report.tasks):
         row, mean = overall_of(report, name), _mean_milliseconds(report, name)
         if row is not None and mean is not None and measure in row.measures:
-            timed.append(TimedSystem(name, "reranker", mean, None, row.measures[measure]))
+            timed.append(TimedSystem(name, kinds[name], mean, None, row.measures[measure]))
     ceilings = [one.name for task in report.tasks for one in task.systems if one.kind == "ceiling"]
     over_all = overall_of(report, ceilings[0]) if ceilings else None
     ceiling = None if over_all is None else over_all.measures.get(measure)
@@ -136,17 +137,17 @@ def _plot(shown: LatencyPlot) -> PlotGroup:
         *(mark for system in shown.systems for mark in _system(system, across, up)),
         *_labels(shown.systems, across, up),
     )
-    return PlotGroup(LATENCY_TITLE, shown.caption, values, (Plot(EMPTY, EMPTY, HEIGHT, drawing),))
+    return PlotGroup(LATENCY_TITLE, shown.caption, values, (Plot(EMPTY, EMPTY, HEIGHT, drawing, WIDTH),))
 
 
 def _grid(across: LogScale, up: LinearScale, values: dict[str, Markup]) -> list[Markup]:
     drawn = []
-    for tick in across.ticks():
-        x = across.at(tick)
-        drawn += [line((x, TOP), (x, BOTTOM), "grid"), word((x, BOTTOM + 17), amount(tick), "tick middle")]
+    for value in across.ticks():
+        x = across.at(value)
+        drawn += [line((x, TOP), (x, BOTTOM), "grid"), word((x, BOTTOM + 17), tick(value), "tick middle")]
     for share in up.ticks(5):
         y = up.at(share)
-        drawn += [line((LEFT, y), (RIGHT, y), "grid"), word((LEFT - 6, y + 4), points(share), "tick end")]
+        drawn += [line((LEFT, y), (RIGHT, y), "grid"), word((LEFT - 6, y + 4), tick(share * 100), "tick end")]
     middle = (LEFT + RIGHT) / 2
     drawn += [
         words((middle, HEIGHT - 8), LATENCY_AXIS, "axis middle"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from secondpass.evaluate.markup import Attributes, Markup, Text, both, data, element, escape
+from secondpass.evaluate.markup import Attributes, Markup, Text, both, data, element, escape, number
 from secondpass.evaluate.page_numbers import count
 from secondpass.evaluate.plot_texts import (
     AFTER_AXIS,
@@ -16,33 +16,34 @@ from secondpass.evaluate.plot_texts import (
     MOVEMENT_NOTE,
     MOVEMENT_TITLE,
 )
-from secondpass.evaluate.plots import Plot, PlotGroup, turned_words, word, words
+from secondpass.evaluate.plots import Plot, PlotGroup, turned_words, words
 from secondpass.evaluate.records import SystemResult
 
 BORDERS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 0))
-LEFT, TOP, RIGHT = 74.0, 12.0, 436.0
-ROW = 30.0
+LEFT, TOP, RIGHT = 66.0, 8.0, 358.0
+ROW = 27.0
 STRONG_SHADE = 0.62
 
 
 def movement_plots(systems: Sequence[SystemResult]) -> PlotGroup | None:
     """Return the plots of the systems of which movements are known; None where there is none."""
-    plots = [_plot(system.name, system.movement) for system in systems if system.movement]
+    moved = [system for system in systems if system.movement]
+    buckets = _buckets(pair for system in moved for pair in system.movement)
+    plots = [_plot(system.name, system.movement, buckets) for system in moved]
     return PlotGroup(MOVEMENT_TITLE, MOVEMENT_CAPTION, {}, tuple(plots)) if plots else None
 
 
-def _plot(name: str, movement: Sequence[tuple[int, int]]) -> Plot:
-    cells = Counter((_bucket(before), _bucket(after)) for before, after in movement)
-    used = sorted({bucket for cell in cells for bucket in cell})
-    # All buckets up to the last one used, so that distances mean the same everywhere; "cut" only if there are any.
+def _buckets(movement: Iterable[tuple[int, int]]) -> list[int]:
+    """Return all buckets up to the last one used, so that distances mean the same everywhere; "cut" where any is."""
+    used = sorted({_bucket(rank) for pair in movement for rank in pair})
     last = max((bucket for bucket in used if bucket < len(BORDERS)), default=0)
-    buckets = [*range(last + 1), *(bucket for bucket in used if bucket == len(BORDERS))]
+    return [*range(last + 1), *(bucket for bucket in used if bucket == len(BORDERS))]
+
+
+def _plot(name: str, movement: Sequence[tuple[int, int]], buckets: Sequence[int]) -> Plot:
+    cells = Counter((_bucket(before), _bucket(after)) for before, after in movement)
     width = (RIGHT - LEFT) / len(buckets)
-    most = max(cells.values())
-    drawing = _grid(len(buckets), width)
-    for (before, after), passages in sorted(cells.items()):
-        corner = (LEFT + buckets.index(before) * width, TOP + buckets.index(after) * ROW)
-        drawing += _cell(corner, width, passages, passages / most)
+    drawing = [*_grid(len(buckets), width), *_cells(cells, buckets, width)]
     drawing += _names(buckets, width)
     height = TOP + len(buckets) * ROW + 46
     up = sum(_place(after) < _place(before) for before, after in movement)
@@ -71,25 +72,35 @@ def _bucket_name(bucket: int) -> Text:
 
 
 def _grid(size: int, width: float) -> list[Markup]:
-    right, bottom = LEFT + size * width, TOP + size * ROW
-    rows = "".join(f"M{LEFT:.1f} {TOP + turn * ROW:.1f}H{right:.1f}" for turn in range(size + 1))
-    columns = "".join(f"M{LEFT + turn * width:.1f} {TOP:.1f}V{bottom:.1f}" for turn in range(size + 1))
-    stairs = "".join(
-        f"M{LEFT + turn * width + 1:.1f} {TOP + turn * ROW + 1:.1f}h{width - 2:.1f}v{ROW - 2:.1f}h{2 - width:.1f}z"
-        for turn in range(size)
-    )
+    right, bottom = number(LEFT + size * width), number(TOP + size * ROW)
+    rows = "".join(f"M{number(LEFT)} {number(TOP + turn * ROW)}H{right}" for turn in range(size + 1))
+    columns = "".join(f"M{number(LEFT + turn * width)} {number(TOP)}V{bottom}" for turn in range(size + 1))
+    stairs = "".join(_square(LEFT + turn * width, TOP + turn * ROW, width) for turn in range(size))
     return [element("path", {"class": "grid", "d": rows + columns}), element("path", {"class": "stay", "d": stairs})]
 
 
-def _cell(corner: tuple[float, float], width: float, passages: int, share: float) -> list[Markup]:
-    x, y = corner
-    # The root of the share: a cell of ten beside one of a thousand is still seen.
-    shade = math.sqrt(share)
-    place: Attributes = {"x": x + 1, "y": y + 1, "width": width - 2, "height": ROW - 2}
-    # Written out: a coordinate's one digit would make bands of the shades.
-    shaded = element("rect", {**place, "class": "cell", "fill-opacity": f"{shade * 0.85:.2f}"})
-    css = "cell-count strong" if shade > STRONG_SHADE else "cell-count"
-    return [shaded, word((x + width / 2, y + ROW / 2 + 4), count(passages), css)]
+def _square(x: float, y: float, width: float) -> str:
+    return f"M{number(x + 1)} {number(y + 1)}h{number(width - 2)}v{number(ROW - 2)}h-{number(width - 2)}z"
+
+
+def _cells(cells: Mapping[tuple[int, int], int], buckets: Sequence[int], width: float) -> list[Markup]:
+    most = max(cells.values())
+    shades: list[Markup] = []
+    light: list[Markup] = []
+    strong: list[Markup] = []
+    for (before, after), passages in sorted(cells.items()):
+        x, y = LEFT + buckets.index(before) * width, TOP + buckets.index(after) * ROW
+        # The root of the share: a cell of ten beside one of a thousand is still seen.
+        shade = math.sqrt(passages / most)
+        # Written out: a coordinate's one digit would make bands of the shades.
+        shades.append(element("path", {"fill-opacity": f"{shade * 0.85:.2f}", "d": _square(x, y, width)}))
+        place: Attributes = {"x": x + width / 2, "y": y + ROW / 2 + 4}
+        (strong if shade > STRONG_SHADE else light).append(element("text", place, escape(count(passages))))
+    return [
+        element("g", {"class": "cell"}, *shades),
+        element("g", {"class": "cell-count"}, *light),
+        element("g", {"class": "cell-count strong"}, *strong),
+    ]
 
 
 def _names(buckets: Sequence[int], width: float) -> list[Markup]:

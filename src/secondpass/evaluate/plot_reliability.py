@@ -16,9 +16,9 @@ from secondpass.evaluate.plot_texts import (
 from secondpass.evaluate.plots import LinearScale, Plot, PlotGroup, Span, line, turned_words, word, words
 from secondpass.evaluate.records import Calibration, Reliability, SystemResult
 
-HEIGHT = 390.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 432.0, 12.0, 270.0
-BARS_TOP, BARS_BOTTOM = 280.0, 338.0
+HEIGHT = 344.0
+LEFT, RIGHT, TOP, BOTTOM = 48.0, 354.0, 8.0, 234.0
+BARS_TOP, BARS_BOTTOM = 242.0, 296.0
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 

@@ -6,10 +6,22 @@ import math
 import unicodedata
 from dataclasses import dataclass
 
-from secondpass.evaluate.markup import EMPTY, Attributes, Markup, Text, both, element, escape, join, tagged, visible
+from secondpass.evaluate.markup import (
+    EMPTY,
+    Attributes,
+    Markup,
+    Text,
+    both,
+    element,
+    escape,
+    join,
+    number,
+    tagged,
+    visible,
+)
 
-WIDTH = 440.0
-"""Width of a plot in its own units; on a narrow screen it shrinks to 0.8 of that and stays legible."""
+WIDTH = 360.0
+"""Width of a plot in its own units, which is that of a phone: there letters are drawn in full size."""
 FONT_SIZE = 12.0
 
 
@@ -96,7 +108,9 @@ def shortened(text: str, room: float, size: float = FONT_SIZE) -> str:
 
 def line(start: tuple[float, float], end: tuple[float, float], css: str) -> Markup:
     """Return a straight line."""
-    return element("path", {"class": css, "d": f"M{start[0]:.1f} {start[1]:.1f}L{end[0]:.1f} {end[1]:.1f}"})
+    return element(
+        "path", {"class": css, "d": f"M{number(start[0])} {number(start[1])}L{number(end[0])} {number(end[1])}"}
+    )
 
 
 def word(place: tuple[float, float], text: str, css: str, hover: str = "") -> Markup:
