@@ -10,6 +10,7 @@ import click
 _COMMANDS = {
     "convert": ("secondpass.cli.data_convert:convert_command", "Write training data in another form."),
     "check": ("secondpass.cli.data_check:check_command", "Say what would spoil training, before anything is trained."),
+    "split": ("secondpass.cli.data_split:split_command", "Part training from development data so that nothing leaks."),
 }
 
 
