@@ -13,9 +13,8 @@ from secondpass.cli.evaluate_progress import EvaluationProgress
 from secondpass.cli.options import index_option, json_option
 from secondpass.cli.output import console, print_json
 from secondpass.cli.plain import plain
-from secondpass.cli.tune_tasks import retrieved
+from secondpass.cli.tune_tasks import retrieve_task
 from secondpass.data.collections import read_task
-from secondpass.data.corpora import read_questions
 from secondpass.data.qrels import read_qrels
 from secondpass.data.tasks import RankingTask
 from secondpass.evaluate.labelling import LabellingReport, Pair, about_labels, label_pairs
@@ -84,10 +83,8 @@ def label(
 def _read(questions: str, index_path: str, retrieve: str | None) -> RankingTask:
     if Path(questions).is_dir():
         return read_task(questions)
-    queries = read_questions(questions)
     with Workbench(index_path) as workbench:
-        found, passages, stage = retrieved(workbench, retrieve, queries, _DEPTH)
-    return RankingTask(Path(questions).stem, queries, passages, {}, found, stage)
+        return retrieve_task(workbench, questions, retrieve, _DEPTH)
 
 
 def _pairs(task: RankingTask) -> list[Pair]:

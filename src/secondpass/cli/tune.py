@@ -14,7 +14,7 @@ from secondpass.cli.plain import plain
 from secondpass.cli.reranking import RerankingCommand
 from secondpass.cli.tune_options import TuningRequest, request_from, tuning_options
 from secondpass.cli.tune_table import print_tuning
-from secondpass.cli.tune_tasks import lowest_grade, read_tuning_task
+from secondpass.cli.tune_tasks import depths_of, lowest_grade, read_tuning_task
 from secondpass.evaluate.tuning import tune as find_setting
 from secondpass.evaluate.tuning_files import tuning_object, write_tuning
 from secondpass.evaluate.tuning_records import TuningReport
@@ -52,7 +52,8 @@ def tune(**values: Any) -> int:
 
 def _report(request: TuningRequest) -> TuningReport:
     rerankers = {name: open_reranker(name, request.rerankers) for name in request.names}
-    task = read_tuning_task(request.tasks, max(request.options.depths), request.rerankers)
-    options = replace(request.options, min_grade=request.min_grade or lowest_grade(request.tasks))
+    depths = depths_of(request.tasks, request.options.depths)
+    task = read_tuning_task(request.tasks, max(depths), request.rerankers)
+    options = replace(request.options, depths=depths, min_grade=request.min_grade or lowest_grade(request.tasks))
     with EvaluationProgress() as progress:
         return find_setting(task, rerankers, request.wishes, options, progress)

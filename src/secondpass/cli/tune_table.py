@@ -75,7 +75,7 @@ def _threshold(report: TuningReport) -> Iterator[str]:
 
 def _saved(promise: ThresholdPromise) -> str:
     saved = (
-        f"passages {promise.passages[0]:.1f} → {promise.passages[1]:.1f}, tokens ≈{promise.context_tokens[0]:,.0f} → "
+        f"passages {promise.passages[0]:.2f} → {promise.passages[1]:.2f}, tokens ≈{promise.context_tokens[0]:,.0f} → "
         f"≈{promise.context_tokens[1]:,.0f}; "
     )
     if promise.nothing_left is None:
@@ -143,6 +143,10 @@ def _small_print(report: TuningReport) -> Iterator[str]:
         f"{split.questions:,} questions, {split.answerable:,} with an answer, {split.in_pool:,} with it among the "
         f"candidates; chosen with {split.choosing:,}, threshold fitted on {split.calibrating:,}, checked on "
         f"{split.checking:,}: promises hold for questions like these"
+    )
+    yield (
+        "≈: estimated; a token of context weighs like a millisecond of reranking; thresholds in the table were fitted on "
+        "the questions for choosing"
     )
     for speed in report.speeds:
         if speed.seconds_per_call is not None and speed.seconds_per_token is not None:

@@ -44,9 +44,10 @@ class Plan:
 def make_plans(depths: Sequence[int], rerankers: Sequence[str], longest: int) -> list[Plan]:
     """Return the first stage alone, each reranker, and each pair in the given order (the quick one first).
 
-    Depths beyond the ``longest`` list are one depth: that list whole.
+    Of the depths that hold the ``longest`` list whole, the least is tried.
     """
-    tried = sorted({min(depth, longest) for depth in depths})
+    ordered = sorted(set(depths))
+    tried = [depth for place, depth in enumerate(ordered) if not place or ordered[place - 1] < longest]
     plans = [Plan(tried[-1])]
     plans += [Plan(depth, (name,)) for depth in tried for name in rerankers]
     for depth in tried:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from secondpass.evaluate.conformal import held_out_risk
 from secondpass.evaluate.records import Estimate
 from secondpass.evaluate.statistics import estimate
 from secondpass.evaluate.tuning_choice import Choice, find_curve, look
@@ -51,7 +52,7 @@ def _row(choice: Choice, pool: Pool, parts: Parts, first_stage: str, on_curve: b
 
 def estimate_kept(choice: Choice, part: Flags) -> Estimate:
     """Return the share of the questions of ``part`` whose kept passages hold the answer."""
-    return estimate([float(kept) for kept in choice.kept_answer[part]])
+    return held_out_risk(choice.kept_answer[part])
 
 
 def describe_held_out(choice: Choice, pool: Pool, part: Flags) -> HeldOut:

@@ -13,8 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from secondpass.evaluate.conformal import choose_threshold
-from secondpass.evaluate.statistics import estimate
+from secondpass.evaluate.conformal import choose_threshold, cut_losses, held_out_risk
 from secondpass.evaluate.tuning_grid import PlanOutcome
 from secondpass.evaluate.tuning_pool import Flags, Pool, any_of
 from secondpass.evaluate.tuning_records import ThresholdPromise, Wishes
@@ -105,8 +104,7 @@ def _fit(best: Scores, alpha: float) -> float | None:
         numbers = numbers[np.linspace(0, len(numbers) - 1, _MOST_THRESHOLDS).astype(int)]
     if not len(numbers):
         return None
-    losses = (best[:, None] < numbers[None, :]).astype(np.float64)
-    chosen = choose_threshold(losses, numbers, alpha)
+    chosen = choose_threshold(cut_losses(best, numbers), numbers, alpha)
     return None if chosen is None else rounded_down(float(chosen))
 
 
@@ -149,8 +147,8 @@ def check_threshold(
     value, risk = fitted
     calibrating, checking = parts
     lists = kept_lists(outcome, pool, top_n)
-    lost = (lists.of(risk, checking) < value).astype(np.float64)
-    lost_of_kept = (lists.of(Risk("of_kept", risk.alpha), checking) < value).astype(np.float64)
+    lost = lists.of(risk, checking) < value
+    lost_of_kept = lists.of(Risk("of_kept", risk.alpha), checking) < value
     before, after = outcome.kept(top_n)[checking], outcome.kept(top_n, value)[checking]
     tokens = pool.taken(pool.tokens, outcome.order)[checking]
     nothing = ~any_of(after)
@@ -161,8 +159,8 @@ def check_threshold(
         promise=risk.promise,
         alpha=risk.alpha,
         calibrated_on=len(lists.of(risk, calibrating)),
-        risk=estimate(lost.tolist()),
-        lost=estimate(lost_of_kept.tolist()),
+        risk=held_out_risk(lost),
+        lost=held_out_risk(lost_of_kept),
         checked_on=len(lost),
         passages=(float(before.sum(axis=1).mean()), float(after.sum(axis=1).mean())),
         context_tokens=(float((tokens * before).sum(axis=1).mean()), float((tokens * after).sum(axis=1).mean())),
