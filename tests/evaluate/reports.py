@@ -218,7 +218,7 @@ def _worst(systems: tuple[SystemResult, ...], base: dict[str, float], language: 
 def overall(tasks: tuple[TaskResult, ...]) -> tuple[OverallResult, ...]:
     """Return the means over tasks, together and by language."""
     rows = []
-    for language in ("", "zh", "en"):
+    for language in ("", *sorted({task.language for task in tasks}, reverse=True)):
         chosen = [task for task in tasks if language in ("", task.language)]
         for place, system in enumerate(tasks[0].systems):
             found = [task.systems[place] for task in chosen]

@@ -112,8 +112,7 @@ def _worse_tasks(names: Sequence[Markup]) -> Said:
     shown = element("strong", {}, join(names[:NAMES_SHOWN], ", "))
     if len(names) <= NAMES_SHOWN:
         return TASKS_WORSE, {"names": shown}
-    counts = {"more": escape(count(len(names) - NAMES_SHOWN)), "all": escape(count(len(names)))}
-    return TASKS_WORSE_MORE, {"names": shown, **counts}
+    return TASKS_WORSE_MORE, {"names": shown, "more": escape(count(len(names) - NAMES_SHOWN))}
 
 
 def _item(says: Verdict, said: Sequence[Said]) -> Markup:

@@ -167,7 +167,7 @@ def overall_table(report: Report) -> Markup:
     inside = table(EMPTY, heads, rows)
     if not together:
         return inside
-    return join([shown, element("details", {}, element("summary", {}, element("h4", {}, both(BY_LANGUAGE))), inside)])
+    return join([shown, element("details", {}, element("summary", {}, element("h3", {}, both(BY_LANGUAGE))), inside)])
 
 
 def _band(text: Text, columns: int) -> Markup:

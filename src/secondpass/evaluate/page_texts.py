@@ -52,7 +52,7 @@ TASK_VERDICTS: Final = Text(
     "单个任务：{better} 个变好，{worse} 个变差，{unclear} 个不能确定。",
 )
 TASKS_WORSE: Final = Text("Worse on {names}.", "变差的任务：{names}。")
-TASKS_WORSE_MORE: Final = Text("Worse on {names} and {more} more.", "变差的任务：{names} 等 {all} 个。")
+TASKS_WORSE_MORE: Final = Text("Worse on {names} and {more} more.", "变差的任务：{names}，另有 {more} 个。")
 ON_TASK: Final = Text("On {task}:", "{task}：")
 A_QUESTION_COUNT: Final = Text("{count} questions", " {count} 个问题")
 A_TASK_COUNT: Final = Text("{count} tasks ({questions} questions)", " {count} 个任务（{questions} 个问题）")
@@ -72,8 +72,8 @@ SYSTEM: Final = Text("system", "系统")
 TASK: Final = Text("task", "任务")
 MEASURE: Final = Text("measure", "指标")
 DIFFERENCE: Final = Text("difference, points", "差值（百分点）")
-P_HOLM: Final = Text("p (Holm)", "p（Holm）")
-P_RAW: Final = Text("p alone", "p（未校正）")
+P_HOLM: Final = Text("p (Holm)", "校正后的 p")
+P_RAW: Final = Text("p alone", "未校正的 p")
 WINS_TIES_LOSSES: Final = Text("better / same / worse", "变好 / 不变 / 变差")
 POSSIBLE_GAIN: Final = Text("of the possible gain", "占可能的提升")
 P50: Final = Text("p50, ms", "p50 毫秒")
@@ -116,7 +116,7 @@ OVERALL_TABLE: Final = Text(
 )
 MATRIX_TABLE: Final = Text(
     "{measure} of the baseline, and how far each system is from it; bold where p (Holm) is below 0.05.",
-    "基线的 {measure}，以及各系统与它的差值；p（Holm）小于 0.05 时为粗体。",
+    "基线的 {measure}，以及各系统与它的差值；校正后的 p 小于 0.05 时为粗体。",
 )
 TASK_TABLE: Final = Text(
     "Points; under each mean its 95% interval. Difference, p and counts are of {measure} against {baseline}.",

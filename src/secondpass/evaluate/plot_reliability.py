@@ -17,7 +17,7 @@ from secondpass.evaluate.plots import LinearScale, Plot, PlotGroup, Span, line, 
 from secondpass.evaluate.records import Calibration, Reliability, SystemResult
 
 HEIGHT = 344.0
-LEFT, RIGHT, TOP, BOTTOM = 48.0, 354.0, 8.0, 234.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 346.0, 8.0, 234.0
 BARS_TOP, BARS_BOTTOM = 242.0, 296.0
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 

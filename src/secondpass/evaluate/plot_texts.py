@@ -28,7 +28,7 @@ FOREST_CAPTION: Final = Text(
     "The dot is the mean difference of {measure}, the bar its 95% interval, the diamond all tasks together: right of "
     "the zero line reranking helps, left of it it hurts; hollow means that nothing is shown (p (Holm) not below 0.05).",
     "圆点是 {measure} 差值的均值，横线是 95% 区间，菱形是全部任务合计：零线右边是有益，左边是有害；"
-    "空心表示不能确定（p（Holm）不小于 0.05）。",
+    "空心表示不能确定（校正后的 p 不小于 0.05）。",
 )
 FOREST_AXIS: Final = Text("points", "百分点")
 ALL_TASKS: Final = Text("all tasks", "全部任务")

@@ -94,7 +94,7 @@ def shortened(text: str, room: float, size: float = FONT_SIZE) -> str:
     """Return ``text``, its middle left out where it is wider than ``room``.
 
     >>> shortened("BAAI/bge-reranker-v2-m3@3", 90)
-    'BAAI/b…-m3@3'
+    'BAAI/b…2-m3@3'
     """
     shown = visible(text)
     if text_width(shown, size) <= room:
