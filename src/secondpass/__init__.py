@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from secondpass.config import ChunkOptions as ChunkOptions
     from secondpass.config import RerankSpec as RerankSpec
     from secondpass.config import RetrieveSpec as RetrieveSpec
+    from secondpass.data.collections import read_task as read_task
     from secondpass.errors import SecondpassError as SecondpassError
+    from secondpass.evaluate.experiment import evaluate as evaluate_rerankers
+    from secondpass.evaluate.options import EvaluationOptions as EvaluationOptions
+    from secondpass.evaluate.records import Report as Report
     from secondpass.pipeline import Comparison as Comparison
     from secondpass.pipeline import Pipeline as Pipeline
     from secondpass.pipeline import SearchResult as SearchResult
@@ -41,8 +45,12 @@ _PLACES = {
     "Chunk": "secondpass.types",
     "Citation": "secondpass.types",
     "Document": "secondpass.types",
+    "EvaluationOptions": "secondpass.evaluate.options",
     "Hit": "secondpass.types",
+    "Report": "secondpass.evaluate.records",
     "Workbench": "secondpass.workbench",
+    "evaluate_rerankers": "secondpass.evaluate.experiment:evaluate",
+    "read_task": "secondpass.data.collections",
     "rerank_passages": "secondpass.workbench",
 }
 __all__ = [
@@ -52,13 +60,17 @@ __all__ = [
     "Citation",
     "Comparison",
     "Document",
+    "EvaluationOptions",
     "Hit",
     "Pipeline",
+    "Report",
     "RerankSpec",
     "RetrieveSpec",
     "SearchResult",
     "SecondpassError",
     "Workbench",
+    "evaluate_rerankers",
+    "read_task",
     "rerank_passages",
 ]
 
@@ -66,7 +78,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'secondpass' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PLACES[name]), name)
+    module, _, attribute = _PLACES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

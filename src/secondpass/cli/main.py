@@ -22,8 +22,18 @@ COMMANDS = {
     "ask": ("secondpass.cli.ask:ask", "Answer a question from the documents, with citations."),
     "compare": ("secondpass.cli.compare:compare", "Ask with and without reranking, from the same candidates."),
     "rerank": ("secondpass.cli.rerank:rerank", "Rerank passages from anywhere: JSON lines or TREC runs."),
+    "evaluate": (
+        "secondpass.cli.evaluate:evaluate",
+        "Measure rerankers: the same candidates, with intervals, tests, costs.",
+    ),
+    "tune": ("secondpass.cli.tune:tune", "Find the depth, rerankers, top_n and lowest score that meet a wish."),
+    "label": ("secondpass.cli.label:label", "Have a chat model judge passages, for questions without labels."),
     "models": ("secondpass.cli.models:models", "List the known rerankers, fetch one, say where it lies."),
     "data": ("secondpass.cli.data:data", "Training data: convert, check, split, mine negatives, synthesize."),
+    "merge": (
+        "secondpass.cli.merge:merge",
+        "Make one model of several: mixed, by signs, by weights found from examples.",
+    ),
     "doctor": ("secondpass.cli.doctor:doctor", "Say what is installed, what is missing, and what mends it."),
 }
 

@@ -120,12 +120,10 @@ class TaskLists:
             query = self.task.queries[query_id]
             return tuple(Candidate(doc_id, score) for doc_id, score in self.bm25.best(query, self._top_k))
         given = self.task.candidates.get(query_id, ())
-        different = {candidate.doc_id: candidate for candidate in reversed(given)}
-        known = tuple(
-            candidate
-            for candidate in given
-            if candidate.doc_id in self.passages and different[candidate.doc_id] is candidate
-        )
+        different: dict[str, Candidate] = {}
+        for candidate in given:
+            different.setdefault(candidate.doc_id, candidate)
+        known = tuple(candidate for doc_id, candidate in different.items() if doc_id in self.passages)
         self._count("candidates that stand twice in a list", len(given) - len(different))
         self._count("candidates without a text", len(different) - len(known))
         return known

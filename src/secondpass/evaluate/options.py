@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from secondpass.rerank.options import RerankerOptions
-from secondpass.types import Embedder
+from secondpass.types import LLM, Embedder
 
 DEFAULT_MEASURES = ("nDCG@10", "MAP", "MRR@10", "hit@3", "Recall@10")
 Missing = Literal["zero", "omit"]
@@ -28,7 +28,8 @@ class EvaluationOptions:
     (``trec``). ``top_n``: passages that go into a prompt, for the tokens of context. ``worst``: questions to show of
     each reranker and task. ``work``: the folder in which what was worked out is kept, so that a killed evaluation goes
     on (None: nowhere); ``fresh`` works it out again. ``runs_out``: a folder for a TREC run of every task and system.
-    ``rerankers``: how those that are named are opened.
+    ``rerankers``: how those that are named are opened. ``answers``: score the answers that come of the first passages
+    too, where a task has reference answers; ``llm`` answers (None: sentences of the passages).
     """
 
     measures: tuple[str, ...] = DEFAULT_MEASURES
@@ -47,3 +48,5 @@ class EvaluationOptions:
     fresh: bool = False
     runs_out: Path | None = None
     rerankers: RerankerOptions = field(default_factory=RerankerOptions)
+    answers: bool = False
+    llm: LLM | None = None

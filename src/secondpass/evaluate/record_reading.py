@@ -7,6 +7,8 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from secondpass import types as record_types
+
 Record = TypeVar("Record")
 
 
@@ -16,7 +18,7 @@ def record_of(kind: type[Record], found: Mapping[str, Any]) -> Record:
     Raises:
         TypeError, KeyError, ValueError: ``found`` is no such record.
     """
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, localns=dict(vars(record_types)))  # where the names in `Json` are known
     names = [field.name for field in dataclasses.fields(cast(Any, kind))]
     return kind(**{name: _value(hints[name], found[name]) for name in names if name in found})
 

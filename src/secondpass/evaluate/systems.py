@@ -18,7 +18,8 @@ from secondpass.types import Reranker, Run
 PLAIN = "bm25-only"
 RANDOM: Literal["random"] = "random"
 CEILING: Literal["ceiling"] = "ceiling"
-_TAKEN = (RANDOM, CEILING, GIVEN, BM25, DENSE, FUSION)
+BOUNDS = (RANDOM, CEILING)
+_FIRST_STAGES = (GIVEN, BM25, DENSE, FUSION)
 _DEPTH = re.compile(r"@(\d+|all)\s*$")
 
 
@@ -85,10 +86,10 @@ def open_systems(
     """
     specs = [SystemSpec.parse(system) if isinstance(system, str) else system for system in systems]
     names = [spec.name for spec in specs]
-    for name in names:
+    for spec, name in zip(specs, names, strict=True):
         if names.count(name) > 1:
             raise InputError(f"The system {name!r} is named twice; every row needs a name of its own.")
-        if name in _TAKEN:
+        if name in (BOUNDS if isinstance(spec, RunSystem) else (*BOUNDS, *_FIRST_STAGES)):
             raise InputError(
                 f"The system {name!r} is in every table without being asked for; name a reranker, or {PLAIN} for no "
                 "reranker at all."
