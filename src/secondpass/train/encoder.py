@@ -1,0 +1,154 @@
+"""A sequence classifier in training: pairs of texts in, one logit a pair out, gradients behind it.
+
+Pairs are cut and joined as they are when the trained model serves (`PairTemplate`), batches are planned by the planner
+that serves, and of the last layer only the first token is computed, where the architecture is known: what is not read
+needs no gradient either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from secondpass.errors import InputError
+from secondpass.models.batching import plan
+from secondpass.models.engine import TokenIds
+from secondpass.models.pair_reading import longest_first
+from secondpass.models.tokenizer import TextTokenizer
+from secondpass.train.mean_layer import KINDS, add_mean_layer
+
+_PAD_BUDGET_CPU, _PAD_BUDGET_GPU = 4096, 65_536
+"""Padded tokens of one forward pass: on a CPU small ones waste less, on a GPU large ones keep it busy."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """The ids of one pair, int64 [L], and where its second text begins (L where nothing tells the two apart)."""
+
+    ids: TokenIds
+    second_start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Pairs of one question, and how many of them had to be cut to fit."""
+
+    pairs: tuple[Pair, ...]
+    cut: int
+
+
+class PairEncoder:
+    """Makes pairs of token ids as the model's tokenizer joins them, cut at ``max_tokens``, the longer text first."""
+
+    def __init__(self, folder: Path, segment_count: int, max_tokens: int) -> None:
+        self._tokenizer = TextTokenizer(folder)
+        self._template = self._tokenizer.pair_template(segment_count)
+        self.max_tokens = max_tokens
+
+    def encode(self, query: str, passages: Sequence[str]) -> Encoded:
+        """Return the pairs of ``query`` with each of ``passages``."""
+        question, *texts = (text.ids for text in self._tokenizer.encode([query, *passages]))
+        room = self.max_tokens - self._template.special_count
+        pairs, cut = [], 0
+        for text in texts:
+            kept = longest_first(len(question), len(text), room)
+            cut += kept != (len(question), len(text))
+            pairs.append(Pair(*self._template.join(question[: kept[0]], text[: kept[1]])))
+        return Encoded(tuple(pairs), cut)
+
+
+class ClassifierScores(nn.Module):
+    """One logit for every pair of a step; a module of its own, so that what wraps modules (DDP, FSDP) sees one pass."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batches: Sequence[dict[str, Tensor]], order: Tensor) -> Tensor:
+        """Return float32 [P], the logits of all ``batches`` in the order in which their pairs were given."""
+        logits = torch.cat([self.model(**batch).logits[:, 0].float() for batch in batches])
+        return logits[order]
+
+
+def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -> nn.Module:
+    """Open the encoder in ``folder`` as a classifier with one logit.
+
+    ``head``: ``own`` keeps the model's, ``mean`` puts a new one on the mean of the tokens, ``first`` on the first.
+
+    Raises:
+        InputError: the head is not there, or cannot be made for this architecture.
+    """
+    torch.manual_seed(seed)  # a new head is drawn at random
+    config: Any = AutoConfig.from_pretrained(folder, num_labels=1, trust_remote_code=False)
+    if dropout is not None:
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "mlp_dropout"):
+            if hasattr(config, name):
+                setattr(config, name, dropout)
+    model, loaded = AutoModelForSequenceClassification.from_pretrained(
+        folder, config=config, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
+        output_loading_info=True,
+    )  # fmt: skip
+    fresh = [name for name in loaded["missing_keys"] if "classifier" in name or "score" in name]
+    if head == "own" and fresh:
+        raise InputError(f"The model at {folder} has no head of a reranker ({', '.join(fresh)}); take another head.")
+    if head == "mean":
+        add_mean_layer(model)
+    if model.config.model_type in KINDS:
+        _compute_first_token_only(getattr(model, model.base_model_prefix).encoder.layer[-1])
+    trained: nn.Module = model
+    return trained
+
+
+def _compute_first_token_only(layer: Any) -> None:
+    """Let a layer return the first token's state alone, [B, L, H] -> [B, 1, H]; its weights stay where they are."""
+    attention = layer.attention.self
+
+    def heads(vectors: Tensor) -> Tensor:
+        return vectors.view(*vectors.shape[:2], -1, attention.attention_head_size).transpose(1, 2)
+
+    def forward(states: Tensor, mask: Tensor | None = None, *_: object, **__: object) -> Tensor:
+        first = states[:, :1]
+        context = functional.scaled_dot_product_attention(
+            heads(attention.query(first)),
+            heads(attention.key(states)),
+            heads(attention.value(states)),
+            attn_mask=None if mask is None else mask[:, :, :1],
+            dropout_p=attention.dropout.p if layer.training else 0.0,
+        )  # (B, heads, 1, H / heads)
+        own = layer.attention.output(context.transpose(1, 2).flatten(2), first)
+        result: Tensor = layer.feed_forward_chunk(own)
+        return result
+
+    layer.forward = forward
+
+
+def batches_of(
+    pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.device
+) -> tuple[list[dict[str, Tensor]], Tensor]:
+    """Return ``pairs`` as padded batches of like lengths, and int64 [P], where each pair's logit will stand."""
+    budget = _PAD_BUDGET_CPU if device.type == "cpu" else _PAD_BUDGET_GPU
+    groups = plan([len(pair.ids) for pair in pairs], budget)
+    order = torch.empty(len(pairs), dtype=torch.long)
+    order[torch.tensor([index for group in groups for index in group], dtype=torch.long)] = torch.arange(len(pairs))
+    batches = [_padded([pairs[index] for index in group], pad_id, segments, device) for group in groups]
+    return batches, order.to(device)
+
+
+def _padded(pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.device) -> dict[str, Tensor]:
+    width = max(len(pair.ids) for pair in pairs)
+    ids = np.full((len(pairs), width), pad_id, dtype=np.int64)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
+    for row, pair in enumerate(pairs):
+        ids[row, : len(pair.ids)] = pair.ids
+        mask[row, : len(pair.ids)] = 1
+        types[row, pair.second_start : len(pair.ids)] = 1
+    arrays = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": types} if segments else {})
+    return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}
