@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import UsageError
+from click.testing import CliRunner
 
 from secondpass import Workbench
+from secondpass.cli.main import cli
+from secondpass.errors import InputError
 from secondpass.evaluate.labelling_files import read_about
 from secondpass.evaluate.tuning_files import read_tuning
 
@@ -46,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (task / "queries.jsonl").write_text(lines(queries), encoding="utf-8")
     (task / "qrels.tsv").write_text("\n".join(qrels) + "\n", encoding="utf-8")
     (folder / "questions.jsonl").write_text(lines(asked), encoding="utf-8")
-    (folder / "plain.jsonl").write_text(lines(queries), encoding="utf-8")
+    (folder / "plain.jsonl").write_text(lines(queries[::2]), encoding="utf-8")
     with Workbench(folder / ".secondpass") as workbench:
         workbench.index(documents)
     return folder
@@ -107,35 +111,35 @@ def test_questions_on_the_index_are_tuned_with_their_answers(run_json: Run, plac
     ],
 )
 def test_what_means_nothing_here_is_refused_in_a_sentence(
-    run: Run, place: Path, arguments: list[str], said: str
+    place: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
-    done = run("tune", *arguments, cwd=place)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(place)
+    done = CliRunner().invoke(cli, ["tune", *arguments], standalone_mode=False)
+    assert isinstance(done.exception, InputError | UsageError)
+    assert said in str(done.exception)
 
 
 def test_a_model_labels_questions_and_tuning_uses_its_labels(
     run: Run, run_json: Run, place: Path, tmp_path: Path, server_url: str
 ) -> None:
     out = str(tmp_path / "标签.tsv")
-    model = ("--llm", "openai:rank", "--llm-url", server_url, "--retrieve", "bm25@5", "--out", out)
+    model = ("--llm", "openai:rank", "--llm-url", server_url, "--retrieve", "bm25@2", "--out", out)
     labelled = run("label", "plain.jsonl", *model, cwd=place)
     assert labelled.returncode == 0, labelled.stderr
     assert "grades by the model" in labelled.stdout
     assert read_about(out)["judge"] == "rank"
     again = run("label", "plain.jsonl", *model, cwd=place)
     assert "0 calls" in again.stdout
-    tuned = run_json("tune", "--questions", "plain.jsonl", "--qrels", out, "--retrieve", "bm25@5", cwd=place)
-    assert tuned["split"]["questions"] == 40
-    assert tuned["split"]["answerable"] >= 20
+    tuned = run_json("tune", "--questions", "plain.jsonl", "--qrels", out, "--retrieve", "bm25@2", cwd=place)
+    assert tuned["split"]["questions"] == 20
+    assert tuned["split"]["answerable"] >= 10
 
 
 def test_labels_are_compared_with_those_of_people(run_json: Run, place: Path, tmp_path: Path, server_url: str) -> None:
     lists = [
         {"qid": f"{city}{form}", "kind": "constructed", "pids": [f"{city}-0", f"{city}-1"]}
         for city in CITIES
-        for form in range(4)
+        for form in range(2)
     ]
     folder = tmp_path / "listed"
     folder.mkdir()
@@ -144,5 +148,5 @@ def test_labels_are_compared_with_those_of_people(run_json: Run, place: Path, tm
     (folder / "candidates.jsonl").write_text(lines(lists), encoding="utf-8")
     model = ("--llm", "openai:rank", "--llm-url", server_url, "--out", "q.tsv")
     found = run_json("label", str(folder), *model, cwd=tmp_path)
-    assert found["agreement"]["pairs"] == 80
+    assert found["agreement"]["pairs"] == 40
     assert found["agreement"]["kappa"] > 0

@@ -32,8 +32,8 @@ _TASKS = (
     click.option("--questions", metavar="FILE", help="Questions on the index, one JSON object a line: with answers or "
                  "relevant files, or with --qrels."),
     index_option,
-    click.option("--retrieve", metavar="NAME@K", help="First stage of the index, and the most passages to try; bm25@100 "
-                 "searches the passages of a TASK and leaves its lists aside. [default: the deepest of --depths]"),
+    click.option("--retrieve", metavar="NAME@K", help="First stage of the index, and the most passages to try; "
+                 "bm25@100 also searches a TASK, instead of its lists. [default: the deepest of --depths]"),
     click.option("--qrels", metavar="FILE", help="Judgements, of people or of `secondpass label`."),
     click.option("--run", metavar="FILE", help="A TREC run to rerank, with --qrels, --corpus and --queries."),
     click.option("--corpus", metavar="FILE", help='Passages: lines of {"_id", "text", "title"?}; .gz too.'),

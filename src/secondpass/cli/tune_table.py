@@ -145,8 +145,8 @@ def _small_print(report: TuningReport) -> Iterator[str]:
         f"{split.checking:,}: promises hold for questions like these"
     )
     yield (
-        "≈: estimated; a token of context weighs like a millisecond of reranking; thresholds in the table were fitted on "
-        "the questions for choosing"
+        "≈: estimated; a token of context weighs like a millisecond of reranking; thresholds in the table were fitted "
+        "on the questions for choosing"
     )
     for speed in report.speeds:
         if speed.seconds_per_call is not None and speed.seconds_per_token is not None:
