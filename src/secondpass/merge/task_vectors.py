@@ -114,14 +114,17 @@ def agreeing_mean(learned: Sequence[FloatArray], weights: Sequence[float]) -> Fl
 
     ``learned``: float32 [N] of each model. TIES-Merging (arXiv:2306.01708), section 4, steps 2 and 3.
     """
-    elected = np.sign(_weighted_sum(learned, weights))
-    total = np.zeros_like(learned[0])
-    share = np.zeros_like(learned[0])
+    elected = _weighted_sum(learned, weights)
+    up, down = elected > 0, elected < 0
+    total = np.zeros_like(elected)
+    share = np.zeros_like(elected)
     for values, weight in zip(learned, weights, strict=True):
-        agrees = (np.sign(values) == elected) & (values != 0)
-        total[agrees] += np.float32(weight) * values[agrees]
-        share[agrees] += np.float32(weight)
-    return np.divide(total, share, out=np.zeros_like(total), where=share != 0)
+        agrees = ((values > 0) & up | (values < 0) & down).astype(np.float32)
+        np.multiply(agrees, np.float32(weight), out=agrees)
+        share += agrees
+        total += agrees * values
+    share[share == 0] = 1
+    return np.divide(total, share, out=total)
 
 
 def _weighted_sum(learned: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
