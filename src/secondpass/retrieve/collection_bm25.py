@@ -110,7 +110,8 @@ class CollectionBM25:
         frequency = np.concatenate([self._posting_counts[part] for part in parts]).astype(np.float64)
         weights = np.repeat(self._idf[list(asked)] * list(asked.values()), [part.stop - part.start for part in parts])
         saturated = frequency * (K1 + 1) / (frequency + self._penalty[rows])
-        return np.bincount(rows, saturated * weights, len(self.ids))
+        scores: Scores = np.bincount(rows, saturated * weights, len(self.ids)).astype(np.float64, copy=False)
+        return scores
 
     def scores_of(self, query: str, doc_ids: Sequence[str]) -> Scores:
         """Return the scores of some passages, float64 [N].
