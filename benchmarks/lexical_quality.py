@@ -13,22 +13,20 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import ir_measures
 import numpy as np
-from ir_measures import AP, RR, Success, nDCG
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes" / "lexical"))  # the reader is the recipe's
 from collection import PLAIN, STEMMED, Bm25, Collection, read_collection
 
+from secondpass.evaluate.calibration import calibrate
+from secondpass.evaluate.measures import measure_run, parse_measure
+from secondpass.evaluate.statistics import bootstrap_interval, difference, holm, paired_test
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.text.language import language
 from secondpass.types import Chunk, Hit, Run, StageScore
 
-MEASURES = {"nDCG@10": nDCG @ 10, "MRR@10": RR @ 10, "MAP": AP, "hit@3": Success @ 3}
+MEASURES = ("nDCG@10", "MRR@10", "MAP", "hit@3")
 TESTED = "nDCG@10"
-DRAWS = 10_000
-SEED = 13
-BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def score_lists(collection: Collection, analyzer: str, lists: str) -> Scored:
         logits += by_id.values()
         relevant += [key in collection.qrels[query_id] for key in by_id]
         for run, values in zip(runs, (given, np.array([by_id[key] for key in ids])), strict=True):
-            run[query_id] = _in_order(ids, values)
+            run[query_id] = dict(zip(ids, values.tolist(), strict=True))
     probability = 1 / (1 + np.exp(-np.array(logits)))
     return Scored(collection, *runs, probability, np.array(relevant))
 
@@ -90,84 +88,32 @@ def as_hit(passage: Chunk, score: float, lists: str) -> Hit:
     return Hit(passage, score, "bm25", (StageScore("bm25", 1, score, "bm25"),) if lists == "bm25" else ())
 
 
-def _in_order(ids: list[str], values: np.ndarray) -> dict[str, float]:
-    """Return ranks as scores: ties keep the given order for both, which ir_measures would break by name."""
-    order = np.argsort(-values, kind="stable")
-    return {ids[position]: float(len(ids) - rank) for rank, position in enumerate(order)}
-
-
 def per_query(scored: Scored, run: Run) -> dict[str, np.ndarray]:
     """Return every measure for every query, float64 [Q], in the order of the run."""
     qrels = {key: scored.collection.qrels[key] for key in run}
-    values: dict[str, dict[str, float]] = {name: {} for name in MEASURES}
-    names = {measure: name for name, measure in MEASURES.items()}
-    for metric in ir_measures.iter_calc(MEASURES.values(), qrels, run):
-        values[names[metric.measure]][metric.query_id] = metric.value
-    return {name: np.array([found[key] for key in run]) for name, found in values.items()}
-
-
-def randomisation_test(differences: np.ndarray, draws: int = DRAWS) -> float:
-    """Return the two-sided p-value: how often random signs give a mean as far from 0 (Fisher 1935)."""
-    generator = np.random.default_rng(SEED)
-    observed = abs(differences.mean()) - 1e-12
-    as_far = 0
-    for _ in range(0, draws, 1000):
-        signs = generator.choice([-1.0, 1.0], size=(1000, len(differences)))
-        as_far += int((np.abs(signs @ differences) / len(differences) >= observed).sum())
-    return (as_far + 1) / (draws + 1)
-
-
-def bootstrap_interval(differences: np.ndarray, draws: int = DRAWS) -> tuple[float, float]:
-    """Return the 95% interval of the mean (percentiles of resampled means)."""
-    generator = np.random.default_rng(SEED)
-    means = [
-        differences[generator.integers(0, len(differences), (1000, len(differences)))].mean(axis=1)
-        for _ in range(0, draws, 1000)
-    ]
-    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
-    return float(low), float(high)
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Correct p-values for their number (Holm 1979)."""
-    corrected = [1.0] * len(p_values)
-    highest = 0.0
-    for rank, index in enumerate(np.argsort(p_values)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        corrected[index] = highest
-    return corrected
-
-
-def calibration_error(probability: np.ndarray, relevant: np.ndarray) -> float:
-    """Return the expected calibration error in ten bins of equal width (Naeini et al. 2015)."""
-    place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    return sum(
-        abs(probability[place == number].mean() - relevant[place == number].mean()) * (place == number).mean()
-        for number in range(BINS)
-        if (place == number).any()
-    )
+    found = measure_run([parse_measure(name) for name in MEASURES], run, qrels, ties="given")
+    return {name: np.array([values[key] for key in run]) for name, values in found.items()}
 
 
 def compare(scored: Scored) -> Row:
     """Measure one set."""
     before, after = per_query(scored, scored.bm25), per_query(scored, scored.lexical)
-    differences = after[TESTED] - before[TESTED]
-    low, high = bootstrap_interval(differences)
+    found = difference(after[TESTED], before[TESTED])
     return Row(
         name=scored.collection.name,
-        queries=len(differences),
+        queries=len(before[TESTED]),
         bm25={name: 100 * float(values.mean()) for name, values in before.items()},
         lexical={name: 100 * float(values.mean()) for name, values in after.items()},
-        difference=100 * float(differences.mean()),
-        interval=(100 * low, 100 * high),
-        p_value=randomisation_test(differences),
-        wins=int((differences > 1e-9).sum()),
-        ties=int((np.abs(differences) <= 1e-9).sum()),
-        losses=int((differences < -1e-9).sum()),
-        calibration_error=float(calibration_error(scored.probability, scored.relevant)),
+        difference=100 * found.mean,
+        interval=(100 * found.low, 100 * found.high),
+        p_value=found.p_value,
+        wins=found.wins,
+        ties=found.ties,
+        losses=found.losses,
+        calibration_error=calibrate(scored.probability, scored.relevant).error,
         relevant_share=float(scored.relevant.mean()),
         language=language(" ".join(text for text, _ in scored.collection.queries.values())),
-        differences=differences.round(6).tolist(),
+        differences=(after[TESTED] - before[TESTED]).round(6).tolist(),
     )
 
 
@@ -202,11 +148,11 @@ def by_language(rows: list[Row]) -> str:
         count = sum(map(len, sets))
         differences = np.concatenate([part * count / (len(sets) * len(part)) for part in sets])
         low, high = (100 * value for value in bootstrap_interval(differences))
-        p_value = randomisation_test(differences)
+        p_value = paired_test(differences)
         lines.append(
             f"{name}: {len(sets)} sets, {count} questions; every set the same: {100 * differences.mean():+.2f} "
             f"[{low:+.2f}, {high:+.2f}], p {p_value:.4f}; every question the same: "
-            f"{100 * np.concatenate(sets).mean():+.2f}, p {randomisation_test(np.concatenate(sets)):.4f}"
+            f"{100 * np.concatenate(sets).mean():+.2f}, p {paired_test(np.concatenate(sets)):.4f}"
         )
     return "\n".join(lines)
 
