@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,9 @@ def mteb_model(part: Reranker | Embedder) -> MTEBCrossEncoder | MTEBReranker | M
     """Return ``part`` as the model of mteb that it is."""
     if isinstance(part, PairReranker):
         return MTEBCrossEncoder(part)
-    return MTEBEncoder(part) if hasattr(part, "encode_query") else MTEBReranker(part)
+    if hasattr(part, "encode_query"):
+        return MTEBEncoder(cast(Embedder, part))
+    return MTEBReranker(part)
 
 
 class MTEBCrossEncoder:

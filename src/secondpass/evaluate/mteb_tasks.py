@@ -105,14 +105,14 @@ def _subset(task: Any, subset: str | None) -> str:
     subsets = list(task.hf_subsets)
     if subset is None and len(subsets) == 1:
         return str(subsets[0])
-    if subset not in subsets:
+    if subset is None or subset not in subsets:
         asked = f"no subset {subset!r}" if subset else f"{len(subsets)} subsets, of which one must be named"
         raise InputError(f"{task.metadata.name} has {asked}; there are: {', '.join(subsets)}.")
     return subset
 
 
 def _from_hub(name: str, split: str, subset: str, offline: bool) -> MTEBData:
-    task = mteb.get_task(name, hf_subsets=[subset], eval_splits=[split])
+    task: Any = mteb.get_task(name, hf_subsets=[subset], eval_splits=[split])
     try:
         with _hub_access(offline):
             task.load_data()
@@ -146,7 +146,7 @@ def _rows(records: Any, what: str) -> Iterator[Row]:
 @contextmanager
 def _hub_access(offline: bool) -> Iterator[None]:
     """Keep mteb from asking the hub where ``offline``: it reads the cache, or says that it cannot."""
-    places = (datasets.config, huggingface_hub.constants)
+    places: tuple[Any, ...] = (datasets.config, huggingface_hub.constants)
     before = [place.HF_HUB_OFFLINE for place in places]
     try:
         for place in places if offline else ():
