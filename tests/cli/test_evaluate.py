@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
+from tests.evaluate.mteb_data import rows_of, small_task, write_lines
 from tests.evaluate.small_tasks import lines, make_task, write_task
 
 from secondpass.cli.evaluate import evaluate
@@ -179,3 +180,44 @@ def test_lists_of_a_first_stage_are_reranked_in_their_own_order(folder: Path) ->
     assert task["baseline"] == "given"
     task = json.loads(call("first", "--json", "--first-stage", "bm25").stdout)["tasks"][0]
     assert task["baseline"] == "bm25"
+
+
+@pytest.mark.slow
+def test_a_task_of_mteb_from_local_files_and_results_that_mteb_reads(folder: Path) -> None:
+    mteb = pytest.importorskip("mteb", reason="pip install 'secondpass[mteb]'")
+    for part, rows in rows_of(small_task(questions=6)).items():
+        write_lines(folder / "数据" / f"{part}.jsonl", rows)
+    local = ["--mteb", "T2Reranking", "--mteb-data", "数据", "--mteb-results", "结果"]
+    task = json.loads(call(*local, "--json").stdout)["tasks"][0]
+    assert (task["name"], task["queries"]) == ("T2Reranking", 6)
+    read = mteb.TaskResult.from_disk(folder / "结果" / "lexical" / "T2Reranking.json")
+    (lexical,) = (system for system in task["systems"] if system["name"] == "lexical")
+    assert read.get_score() == pytest.approx(lexical["measures"]["MAP"]["mean"])
+    assert sorted(path.name for path in (folder / "结果").iterdir()) == ["bm25", "lexical"]
+
+
+def test_answers_are_scored_where_a_task_has_references(folder: Path) -> None:
+    rows = [
+        {
+            "query": "西安交大在哪里？",
+            "answers": ["西安"],
+            "positive": ["西安交通大学在西安。"],
+            "negative": ["茶在杭州。"],
+        },
+        {
+            "query": "Where is Paris?",
+            "answers": ["France"],
+            "positive": ["Paris is in France."],
+            "negative": ["Tea is hot."],
+        },
+        {"query": "茶在哪里？", "positive": ["茶在杭州。"], "negative": ["西安交通大学在西安。"]},
+    ]
+    lines(folder / "问答.jsonl", rows)
+    done = call("问答.jsonl", "--answers", "--top-n", "1")
+    assert "answers from the first passages" in done.stdout
+    task = json.loads(call("问答.jsonl", "--answers", "--top-n", "1", "--json").stdout)["tasks"][0]
+    (lexical,) = (system for system in task["systems"] if system["name"] == "lexical")
+    assert lexical["answers"]["answer in context"]["mean"] == 1.0
+    assert lexical["answers"]["citation precision"]["mean"] == 1.0
+    assert 0 < lexical["answers"]["F1"]["mean"] < 1
+    assert not task["systems"][0]["answers"]

@@ -77,9 +77,10 @@ def _write(report: Report, request: EvaluationRequest) -> None:
         page.write_page(report, Path(request.page))
         click.echo(plain(f"written: {request.page}"), err=True)
     if request.mteb_results:
-        results: Any = importlib.import_module("secondpass.evaluate.mteb_results")
-        results.write_results(report, Path(request.mteb_results))
-        click.echo(plain(f"written: {request.mteb_results}"), err=True)
+        results: Any = importlib.import_module("secondpass.evaluate.mteb_reports")
+        revision = "local" if request.tasks.mteb_data else None
+        for path in results.write_mteb_reports(report, Path(request.mteb_results), request.tasks.mteb, revision):
+            click.echo(plain(f"written: {path}"), err=True)
     if request.options.runs_out:
         click.echo(plain(f"written: runs in {request.options.runs_out}"), err=True)
     if request.as_json:

@@ -36,7 +36,7 @@ _TASKS = (
                  help="Questions on the index, with answers or relevant files, one JSON object a line."),
     index_option,
     click.option("--retrieve", metavar="NAME@K", help="First stage of the index, and how many passages."),
-    click.option("--mteb", multiple=True, metavar="NAME", help="A task of MTEB, such as T2Reranking; repeat."),
+    click.option("--mteb", multiple=True, metavar="NAME", help="A task of MTEB: T2Reranking, MIRACLReranking/zh ..."),
     click.option("--mteb-data", metavar="FOLDER", help="Where the data of MTEB's tasks lie, without a hub."),
 )  # fmt: skip
 _EXPERIMENT = (

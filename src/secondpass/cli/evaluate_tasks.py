@@ -139,8 +139,10 @@ def _of_questions(options: TaskOptions, rerankers: RerankerOptions) -> RankingTa
 def _of_mteb(name: str, options: TaskOptions) -> RankingTask:
     module: Any = importlib.import_module("secondpass.evaluate.mteb_tasks")
     local = Path(options.mteb_data) if options.mteb_data else None
-    task: RankingTask = module.load_mteb_task(name, local, options.offline)
-    return task
+    whole, _, subset = name.partition("/")
+    reading = ReadOptions(titles=options.titles)
+    task: RankingTask = module.load_mteb_task(whole, local, options.offline, subset or None, reading)
+    return replace(task, name=name)
 
 
 def compared_runs(options: TaskOptions) -> tuple[RankingTask, list[RunSystem]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from secondpass.data.task_assembly import hash_order
 from secondpass.data.tasks import Candidate, RankingTask
@@ -17,6 +17,7 @@ from secondpass.retrieve.collection_bm25 import CollectionBM25
 from secondpass.types import Chunk, Qrels
 
 _DIGEST_BYTES = 16
+_PASSAGES_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,7 @@ class TaskLists:
         self.retrieved = not task.candidates
         self.dropped = {reason: count for reason, count in task.skipped.items() if count}
         self._top_k = top_k
+        self._passage_digest = lru_cache(_PASSAGES_REMEMBERED)(self._digest_of_passage)
         self._count("questions without a judgement", len(task.queries) - len(judged))
         self._candidates = {query_id: self._listed(query_id) for query_id in self.query_ids}
         self._digests = {query_id: self._digest(query_id) for query_id in self.query_ids}
@@ -136,9 +138,14 @@ class TaskLists:
         digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
         _add_texts(digest, query_id, self.task.queries[query_id])
         for candidate in self._candidates[query_id]:
-            passage = self.passages[candidate.doc_id]
             score = "" if self.retrieved or candidate.score is None else repr((candidate.score, candidate.stages))
-            _add_texts(digest, candidate.doc_id, score, passage.title, passage.text)
+            _add_texts(digest, candidate.doc_id, score)
+            digest.update(self._passage_digest(candidate.doc_id))
+        return digest.digest()
+
+    def _digest_of_passage(self, doc_id: str) -> bytes:
+        passage, digest = self.passages[doc_id], hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        _add_texts(digest, passage.title, passage.text)
         return digest.digest()
 
 
