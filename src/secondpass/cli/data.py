@@ -11,6 +11,7 @@ _COMMANDS = {
     "convert": ("secondpass.cli.data_convert:convert_command", "Write training data in another form."),
     "check": ("secondpass.cli.data_check:check_command", "Say what would spoil training, before anything is trained."),
     "split": ("secondpass.cli.data_split:split_command", "Part training from development data so that nothing leaks."),
+    "mine": ("secondpass.cli.data_mine:mine_command", "Find hard negatives, and leave out those that may be right."),
 }
 
 

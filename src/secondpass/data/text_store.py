@@ -29,6 +29,10 @@ class TextStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the file."""
         self._database.close()
         self._folder.cleanup()
 

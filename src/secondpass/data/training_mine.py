@@ -1,0 +1,111 @@
+"""Find hard negatives: passages that a first stage holds for right and that are wrong."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from secondpass.data.negative_sources import NegativeSource
+from secondpass.data.passages import BadLine
+from secondpass.data.resumable import ResumableFile
+from secondpass.data.row_miner import MineOptions, RowMiner
+from secondpass.data.teacher import Teacher
+from secondpass.data.training_check import Progress, by_question, no_progress
+from secondpass.data.training_convert import usable
+from secondpass.data.training_read import Examples
+from secondpass.data.training_texts import text_key
+from secondpass.data.training_write import records_of
+
+
+@dataclass(frozen=True, slots=True)
+class MineReport:
+    """What was mined: rows (``known`` of them were done before), negatives, and how often passages were not taken.
+
+    ``short``: rows that have fewer negatives than wanted; ``drawn``: negatives drawn by lot.
+    """
+
+    path: str
+    rows: int
+    known: int
+    mined: int
+    drawn: int
+    short: int
+    rejected: Mapping[str, int]
+
+
+def mine(
+    examples: Examples,
+    source: NegativeSource,
+    target: Path,
+    options: MineOptions,
+    teacher: Teacher | None = None,
+    problems: list[BadLine] | None = None,
+    progress: Progress = no_progress,
+) -> MineReport:
+    """Write ``examples`` with mined negatives to ``target``, in FlagEmbedding's form with where each came from.
+
+    What an interrupted run has done is not done again. With a teacher, its scores of all passages are written too.
+
+    Raises:
+        InputError: the options mean nothing, or the place cannot be written.
+    """
+    window = options.window(teacher is not None)
+    problems = [] if problems is None else problems
+    right = _Right(examples)
+    counts: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    settings: dict[str, Any] = {**_plain(asdict(options)), "source": source.name, "data": examples.path}
+    settings |= {"teacher": teacher.name if teacher else None, "ranks": list(window)}
+    with ResumableFile(target, settings) as output:
+        done = Counter(_record_key(record) for record in output.done())
+        counts["known"] = done.total()
+        found = usable(examples, problems)
+        for example in by_question(found) if examples.form == "pairs" else found:
+            counts["rows"] += 1
+            progress("questions", counts["rows"], right.rows)
+            key = _key(example.query, example.positives)
+            if done[key]:
+                done[key] -= 1
+                continue
+            miner = RowMiner(source, teacher, options, rejected)
+            mined = miner.mine(example, right.of(example.query))
+            counts += miner.counts
+            for record in records_of(mined, "flag", rejected):
+                output.append(record)
+        output.finish()
+    return MineReport(
+        str(target), counts["rows"], counts["known"], counts["mined"], counts["drawn"], counts["short"], dict(rejected)
+    )
+
+
+class _Right:
+    """All positives of each question, as hashes: a question may stand in several rows."""
+
+    def __init__(self, examples: Examples) -> None:
+        self._of: dict[int, array[int]] = {}
+        self.rows = 0
+        for example in usable(examples, []):
+            self.rows += 1
+            keys = self._of.setdefault(text_key(example.query), array("Q"))
+            keys.extend(text_key(text) for text in example.positives)
+
+    def of(self, query: str) -> Sequence[int]:
+        """Return the keys of the positives of a question."""
+        return self._of.get(text_key(query), ())
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def _record_key(record: Mapping[str, Any]) -> bytes:
+    return _key(record["query"], record["pos"])
+
+
+def _key(query: str, positives: Sequence[str]) -> bytes:
+    return blake2b("\x1f".join([query, *positives]).encode(), digest_size=16).digest()
