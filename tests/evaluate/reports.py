@@ -57,8 +57,9 @@ QUESTIONS = {
     ),
 }
 PASSAGES = {
-    "zh": "西安交通大学由原西安交通大学、西安医科大学、陕西财经学院于2000年合并组建而成，是教育部直属的全国重点大学。",
-    "en": "The max_age argument sets the seconds for which browsers cache CORS responses; it defaults to 600.",
+    "zh": 3
+    * "西安交通大学由原西安交通大学、西安医科大学、陕西财经学院于2000年合并组建而成，是教育部直属的全国重点大学。",
+    "en": 3 * "The max_age argument sets the seconds for which browsers cache CORS responses; it defaults to 600. ",
 }
 
 
@@ -67,7 +68,9 @@ def make_report() -> Report:
     tasks = (
         make_task("cmrc2018", "zh", 300, seed=1),
         make_task("cranfield", "en", 160, seed=2),
-        replace(make_task("noveleval", "en", 21, seed=3), worst=(), notes=(), missing=0, of_queries=21),
+        replace(
+            make_task("noveleval", "en", 21, seed=3), worst=(), notes=(), missing=0, of_queries=21, candidate_tokens=0.0
+        ),
     )
     return Report(
         created="2025-11-25 18:40 UTC",
@@ -124,6 +127,7 @@ def make_task(
         systems=made,
         worst=_worst(made, base, language),
         notes=("3 candidates without a text were left out.",),
+        candidate_tokens=6280.4,
     )
 
 
@@ -133,7 +137,8 @@ def _system(one: Invented, base: dict[str, float], chance: random.Random, questi
         for key, value in base.items()
     }
     differences = [values[key] - base[key] for key in base]
-    is_baseline = one.kind == "first_stage" and one.changes == 0
+    # The baseline is not held to itself; floor and ceiling are no claims.
+    claims_nothing = one.kind in {"random", "ceiling"} or one.changes == 0
     return SystemResult(
         name=one.name,
         kind=one.kind,
@@ -141,13 +146,16 @@ def _system(one: Invented, base: dict[str, float], chance: random.Random, questi
         identity=one.identity,
         measures={name: _estimate(list(values.values()), place) for place, name in enumerate(MEASURES)},
         differences={}
-        if is_baseline
+        if claims_nothing
         else {name: _difference(differences, place) for place, name in enumerate(MEASURES)},
-        gain_reached={} if is_baseline else {name: sum(differences) / questions / 0.2 for name in MEASURES},
+        gain_reached={} if claims_nothing else {name: sum(differences) / questions / 0.2 for name in MEASURES},
         cost=_cost(one, questions),
         calibration=_calibration(chance) if one.calibrated else None,
         per_query=values,
         movement=_movement(one, chance, questions),
+        answers={"exact match": Estimate(0.41, 0.36, 0.46), "F1": Estimate(0.583, 0.55, 0.62)}
+        if one.calibrated
+        else {},
         notes=("17 passages were longer than the model reads.",) if one.calibrated else (),
     )
 

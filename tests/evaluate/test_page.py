@@ -202,6 +202,9 @@ def numbers_of(system: SystemResult) -> Iterator[str]:
         yield p_value(difference.p_value)
         yield p_value(difference.p_holm)
         yield f"{count(difference.wins)} / {count(difference.ties)} / {count(difference.losses)}"
+    for estimate in system.answers.values():
+        yield points(estimate.mean)
+        yield interval(estimate.low, estimate.high)
     yield from (percent(gain) for gain in system.gain_reached.values())
     if system.cost is not None:
         yield from (count(value) for value in (system.cost.pairs, system.cost.known, system.cost.truncated))

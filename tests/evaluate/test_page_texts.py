@@ -33,7 +33,8 @@ def test_a_text_is_in_both_languages(name: str) -> None:
     text = TEXTS[name]
     assert text.en.strip()
     assert not HAN.search(text.en)
-    assert HAN.search(text.zh) or re.sub(r"\{\w+\}|\W", "", text.zh) == ""
+    # Names of measures are the same in both.
+    assert HAN.search(text.zh) or text.zh == text.en == "F1" or re.sub(r"\{\w+\}|\W", "", text.zh) == ""
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -24,6 +24,8 @@ from secondpass.evaluate.page_reading import (
 )
 from secondpass.evaluate.page_summary import badge, sign
 from secondpass.evaluate.page_texts import (
+    ANSWER_MEASURES,
+    ANSWERS_TABLE,
     BASELINE,
     BY_LANGUAGE,
     CEILING_COLUMN,
@@ -79,16 +81,13 @@ def estimate_cell(found: Estimate | None) -> Markup:
     return cell(_over(points(found.mean), found.low, found.high))
 
 
-def difference_cell(found: Difference | None, kind: str) -> Markup:
-    """Return a difference over its interval, marked where it is beyond chance.
-
-    Floor and ceiling are no competitors: that they differ from the baseline says nothing, and is not marked.
-    """
+def difference_cell(found: Difference | None) -> Markup:
+    """Return a difference over its interval, marked where it is beyond chance."""
     if found is None:
         return text_cell(ABSENT)
     says = verdict(found)
     inside = _over(signed_points(found.mean), found.low, found.high)
-    if says == "unclear" or kind in {"random", "ceiling"}:
+    if says == "unclear":
         return cell(inside)
     return cell(join([sign(says), inside], " "), says)
 
@@ -124,9 +123,11 @@ def _named(name: str, kind: str, is_baseline: bool) -> Markup:
 def task_table(task: TaskResult, report: Report) -> Markup:
     """Return the table of one task: quality, difference, costs."""
     first = first_measure(report)
-    heads = [both(SYSTEM), *(escape(name) for name in report.measures)]
+    # What is tested and what it costs stand together; the other measures come after, where a narrow screen ends.
+    heads = [both(SYSTEM), *(escape(name) for name in report.measures[:1])]
     heads += [both(text) for text in (DIFFERENCE, P_HOLM, WINS_TIES_LOSSES, POSSIBLE_GAIN)]
     heads += [both(text) for text in (P50, P95, PAIRS_PER_SECOND, CONTEXT_TOKENS)]
+    heads += [escape(name) for name in report.measures[1:]]
     baseline = baseline_of(task)
     caption = both(TASK_TABLE, {"measure": escape(first), "baseline": data(task.baseline)})
     rows = (_task_row(system, report, system is baseline) for system in task.systems)
@@ -134,27 +135,45 @@ def task_table(task: TaskResult, report: Report) -> Markup:
 
 
 def _task_row(system: SystemResult, report: Report, is_baseline: bool) -> Markup:
-    first = first_measure(report)
-    cells = [estimate_cell(system.measures.get(name)) for name in report.measures]
+    first, cost = first_measure(report), system.cost
+    values = [estimate_cell(system.measures.get(name)) for name in report.measures]
     difference = system.differences.get(first)
-    cells.append(difference_cell(difference, system.kind))
+    cells = [*values[:1], difference_cell(difference)]
     cells.append(text_cell(ABSENT if difference is None else p_value(difference.p_holm)))
     cells.append(text_cell(counts_text(difference)))
     cells.append(text_cell(percent(system.gain_reached.get(first))))
-    cost = system.cost
-    cells.append(text_cell(amount(cost.p50_ms if cost else None)))
-    cells.append(text_cell(amount(cost.p95_ms if cost else None)))
-    cells.append(text_cell(amount(cost.pairs_per_second if cost else None)))
-    cells.append(text_cell(amount(cost.context_tokens if cost else None)))
+    costs = (cost.p50_ms, cost.p95_ms, cost.pairs_per_second, cost.context_tokens) if cost else (None,) * 4
+    cells += [text_cell(amount(value)) for value in costs]
     css = "baseline" if is_baseline else f"kind-{system.kind}"
-    return row(_named(system.name, system.kind, is_baseline), cells, css)
+    return row(_named(system.name, system.kind, is_baseline), [*cells, *values[1:]], css)
+
+
+def answers_table(task: TaskResult) -> Markup:
+    """Return the measures of the answers made from each system's first passages, where any were made."""
+    names = list(dict.fromkeys(name for system in task.systems for name in system.answers))
+    if not names:
+        return EMPTY
+    rows = (
+        row(
+            _named(system.name, system.kind, system is baseline_of(task)),
+            (estimate_cell(system.answers.get(name)) for name in names),
+        )
+        for system in task.systems
+        if system.answers
+    )
+    return table(both(ANSWERS_TABLE), [both(SYSTEM), *(_answer_measure(name) for name in names)], rows)
+
+
+def _answer_measure(name: str) -> Markup:
+    return both(ANSWER_MEASURES[name]) if name in ANSWER_MEASURES else data(name)
 
 
 def overall_table(report: Report) -> Markup:
     """Return the table over all tasks and over those of each language."""
     first = first_measure(report)
-    heads = [both(SYSTEM), both(TASK_COUNT), *(escape(name) for name in report.measures)]
-    heads += [both(text) for text in (DIFFERENCE, P_HOLM)]
+    heads = [both(SYSTEM), both(TASK_COUNT), *(escape(name) for name in report.measures[:1])]
+    heads += [both(text) for text in (DIFFERENCE, P_HOLM, WINS_TIES_LOSSES)]
+    heads += [escape(name) for name in report.measures[1:]]
     together = [one for one in report.overall if not one.language]
     apart = [one for one in report.overall if one.language]
     shown = table(both(OVERALL_TABLE), heads, (_overall_row(one, report, first) for one in together))
@@ -177,11 +196,10 @@ def _band(text: Text, columns: int) -> Markup:
 
 def _overall_row(one: OverallResult, report: Report, first: str) -> Markup:
     difference, kind = one.differences.get(first), _kind_of(report, one.name)
-    cells = [text_cell(count(one.tasks)), *(estimate_cell(one.measures.get(name)) for name in report.measures)]
-    cells += [
-        difference_cell(difference, kind),
-        text_cell(ABSENT if difference is None else p_value(difference.p_holm)),
-    ]
+    values = [estimate_cell(one.measures.get(name)) for name in report.measures]
+    cells = [text_cell(count(one.tasks)), *values[:1], difference_cell(difference)]
+    cells.append(text_cell(ABSENT if difference is None else p_value(difference.p_holm)))
+    cells += [text_cell(counts_text(difference)), *values[1:]]
     is_baseline = any(task.baseline == one.name for task in report.tasks)
     label = _named(one.name, kind, is_baseline) if kind else data(one.name)
     return row(label, cells, "baseline" if is_baseline else f"kind-{kind}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from secondpass.evaluate.markup import EMPTY, Markup, both, data, element, escape, join, sentences
-from secondpass.evaluate.page_numbers import ABSENT, count, p_value, percent, points
+from secondpass.evaluate.page_numbers import ABSENT, amount, count, p_value, percent, points
 from secondpass.evaluate.page_reading import TRIED, baseline_of, compared, first_measure, verdict
 from secondpass.evaluate.page_summary import badge
 from secondpass.evaluate.page_tables import (
+    answers_table,
     cell,
     counts_text,
     difference_cell,
@@ -18,6 +19,7 @@ from secondpass.evaluate.page_tables import (
 )
 from secondpass.evaluate.page_texts import (
     CALIBRATION_ERROR,
+    CANDIDATE_TOKENS,
     COMPUTED,
     DIFFERENCE,
     FACTS,
@@ -63,6 +65,7 @@ def task_section(task: TaskResult, place: int, report: Report) -> Markup:
         element("summary", {}, element("h3", {}, data(task.name)), _verdicts(task, report)),
         # The anchor lies inside, so that following a link to it opens a closed task.
         element("div", {"class": "task-body", "id": f"task-{place}"}, _facts(task), task_table(task, report)),
+        answers_table(task),
         element("div", {"class": "plots"}, *plots),
         worst_section(task, report),
         _more_measures(task, report),
@@ -91,10 +94,13 @@ def _facts(task: TaskResult) -> Markup:
         "passages": escape(count(task.passages)),
         "pairs": escape(count(task.pairs)),
         "relevant": escape(percent(task.relevant)),
+        "tokens": escape(amount(task.candidate_tokens)),
         "missing": escape(count(task.missing)),
         "hash": element("code", {}, data(task.candidates_hash)),
     }
     said = [(FACTS, values)]
+    if task.candidate_tokens:
+        said.append((CANDIDATE_TOKENS, values))
     if task.queries < task.of_queries:
         said.append((SAMPLED, values))
     if task.missing:
@@ -155,7 +161,7 @@ def _measure_cells(system: SystemResult, name: str) -> list[Markup]:
     difference = system.differences[name]
     return [
         estimate_cell(system.measures.get(name)),
-        difference_cell(difference, system.kind),
+        difference_cell(difference),
         text_cell(p_value(difference.p_value)),
         text_cell(p_value(difference.p_holm)),
         text_cell(counts_text(difference)),

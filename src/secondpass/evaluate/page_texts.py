@@ -79,7 +79,7 @@ POSSIBLE_GAIN: Final = Text("of the possible gain", "占可能的提升")
 P50: Final = Text("p50, ms", "p50 毫秒")
 P95: Final = Text("p95, ms", "p95 毫秒")
 PAIRS_PER_SECOND: Final = Text("pairs/s", "对/秒")
-CONTEXT_TOKENS: Final = Text("context tokens", "上下文词元")
+CONTEXT_TOKENS: Final = Text("context tokens kept", "保留的上下文词元")
 PAIRS: Final = Text("pairs computed", "计算的对数")
 KNOWN: Final = Text("from the cache", "取自缓存")
 TRUNCATED: Final = Text("cut pairs", "截断的对数")
@@ -122,6 +122,18 @@ TASK_TABLE: Final = Text(
     "Points; under each mean its 95% interval. Difference, p and counts are of {measure} against {baseline}.",
     "单位为百分点；均值下面是 95% 区间。差值、p 和计数指 {measure} 与 {baseline} 相比。",
 )
+ANSWERS_TABLE: Final = Text(
+    "Answers made from each system's first passages, scored against reference answers.",
+    "用各系统排在最前的段落作答，与参考答案相比。",
+)
+ANSWER_MEASURES: Final = {
+    "answered": Text("answered", "有答案"),
+    "exact match": Text("exact match", "完全匹配"),
+    "F1": Text("F1", "F1"),
+    "answer in context": Text("answer in context", "上下文含答案"),
+    "citation precision": Text("citation precision", "引用准确率"),
+    "citation recall": Text("citation recall", "引用召回率"),
+}
 MORE_MEASURES: Final = Text("All measures against the baseline", "全部指标与基线相比")
 COMPUTED: Final = Text("What was computed", "计算了什么")
 
@@ -129,6 +141,9 @@ COMPUTED: Final = Text("What was computed", "计算了什么")
 FACTS: Final = Text(
     "{language}. {questions} questions, {passages} passages, {pairs} candidates, {relevant} of them relevant.",
     "{language}。{questions} 个问题，{passages} 个段落，{pairs} 个候选，其中相关的占 {relevant}。",
+)
+CANDIDATE_TOKENS: Final = Text(
+    "All candidates of a question make about {tokens} tokens.", "一个问题的全部候选约有 {tokens} 个词元。"
 )
 SAMPLED: Final = Text(
     "A sample: {questions} of {of_queries} questions.",
