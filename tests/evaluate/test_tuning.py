@@ -150,6 +150,7 @@ def test_few_questions_get_a_setting_but_no_threshold() -> None:
     assert report.threshold is None
     assert "needs 19 questions for calibration" in report.no_threshold
     assert report.chosen.threshold is None
+    assert any("answerable questions are few" in note for note in report.notes)
 
 
 def test_the_first_stage_alone_and_scores_without_meaning_take_no_threshold(task: RankingTask) -> None:

@@ -58,6 +58,11 @@ def test_where_no_setting_meets_a_wish_it_is_named_and_the_nearest_setting_is_ch
     assert said.startswith("No setting is sure to keep 99.0% of answers: the most is 96.2% of 400 questions")
 
 
+def test_the_nearest_setting_has_no_threshold_that_loses_more() -> None:
+    with_threshold = Seen(0.8, 0.9, 300, 400, 100, 350)
+    assert choose([with_threshold, seen(0.9, 900)], Wishes(keep_answer=0.99)) == (1, False)
+
+
 def test_wishes_that_can_be_met_alone_but_not_together_are_called_that() -> None:
     wishes = Wishes(keep_answer=0.92, context_tokens=500)
     place, met = choose(SETTINGS, wishes)

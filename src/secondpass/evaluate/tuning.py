@@ -50,6 +50,7 @@ from secondpass.rerank.pairs import PairReranker
 from secondpass.types import Embedder, Reranker
 
 _MOST_MEASURINGS = 5
+_FEW_QUESTIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,6 @@ class _Search:
         self.wanted = risks(wishes)
         self.orders: dict[str, Order] = {}
         self.speeds: dict[str, Speed | None] = {}
-        self.notes: list[str] = []
 
     def read(self, task: str) -> None:
         """Have every reranker read what it must, and time it."""
@@ -177,7 +177,7 @@ class _Search:
             threshold=promise,
             no_threshold=no_threshold,
             commands=command_lines(setting, self.options.command_options),
-            notes=(*self.notes, *_notes_on(run)),
+            notes=(*_notes_on_questions(self.pool), *_notes_on(run)),
         )
 
     def _outcomes(self) -> list[PlanOutcome]:
@@ -259,6 +259,15 @@ def _no_scale(outcome: PlanOutcome) -> str:
         f"{outcome.plan.stages[-1]} gives scores on the scale {outcome.scale}, which do not mean the same for every "
         "question: no threshold can be held against them."
     )
+
+
+def _notes_on_questions(pool: Pool) -> list[str]:
+    answerable = int(pool.answerable.sum())
+    if answerable >= _FEW_QUESTIONS:
+        return []
+    return [
+        f"{answerable} answerable questions are few: with others, every figure may be quite another (see the intervals)"
+    ]
 
 
 def _notes_on(run: RealRun | None) -> list[str]:

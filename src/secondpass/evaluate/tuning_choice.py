@@ -143,7 +143,7 @@ def choose(seen: Sequence[Seen], wishes: Wishes) -> tuple[int, bool]:
     missed = [sum(shortfalls(one, wishes).values()) for one in seen]
     meeting = [place for place, share in enumerate(missed) if not share]
     if not meeting:
-        nearest = min(range(len(seen)), key=lambda place: (missed[place], seen[place].cost))
+        nearest = min(range(len(seen)), key=lambda place: (missed[place], -seen[place].keep_answer, seen[place].cost))
         return nearest, False
     if wishes.prefer == "quality":
         meeting = _as_good_as_the_best(seen, meeting)
