@@ -26,7 +26,8 @@ _PREFERRED_SPLITS = ("test", "dev")
 def write_mteb_reports(report: Report, folder: Path, names: Sequence[str], revision: str | None = None) -> list[Path]:
     """Write ``folder/SYSTEM/TASK.json`` for the tasks ``names``, and return the files.
 
-    ``MIRACLReranking/zh`` is a subset of a task. A random order and the ceiling are no models, and get none. ``revision``: of data that are not the hub's.
+    ``MIRACLReranking/zh`` is a subset of a task. A random order and the ceiling are no models, and get none.
+    ``revision``: of data that are not the hub's.
 
     Raises:
         InputError: the main score of a task was not measured, or a file cannot be written.
