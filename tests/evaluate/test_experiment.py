@@ -11,8 +11,9 @@ import ir_measures
 import numpy as np
 import pytest
 from scipy.stats import zscore
-from tests.evaluate.small_tasks import make_task
+from tests.evaluate.small_tasks import make_task, write_task
 
+import secondpass
 from secondpass.data.qrels import read_qrels
 from secondpass.data.tasks import RankingTask
 from secondpass.errors import InputError
@@ -367,3 +368,12 @@ def test_a_task_of_another_form_of_qrels_is_measured_alike(tmp_path: Path) -> No
     report = only(evaluate([replace(make_task(4), qrels=read_qrels(path))], ["lexical"], OPTIONS))
     assert report.queries == 1
     assert any("3 questions without a judgement: left out" in note for note in report.notes)
+
+
+def test_the_api_is_at_the_top_of_the_package(tmp_path: Path) -> None:
+    folder = write_task(make_task(6), tmp_path / "任务")
+    report = secondpass.evaluate_rerankers(
+        [secondpass.read_task(folder)], ["lexical"], secondpass.EvaluationOptions(sample=4)
+    )
+    assert isinstance(report, secondpass.Report)
+    assert report.tasks[0].queries == 4
