@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,10 @@ from secondpass.data.tasks import RankingTask
 from secondpass.errors import InputError
 from secondpass.evaluate.experiment import evaluate
 from secondpass.evaluate.options import EvaluationOptions
+from secondpass.evaluate.outcome_store import FILE_NAME
 from secondpass.evaluate.records import Report, SystemResult, TaskResult
+from secondpass.rerank.diversity import MMRReranker
+from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.ordering import order_by_score
 from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.score_cache import ScoreCache
@@ -258,6 +262,13 @@ def test_nothing_is_taken_over_that_was_worked_out_for_another(change: str, tmp_
         task = replace(task, passages={**task.passages, doc_id: changed})  # BM25's IDF changes for all
     evaluate([task], [other], options)
     assert len(other.seen) == expected
+
+
+def test_of_a_reranker_that_does_not_say_what_it_is_nothing_is_kept(tmp_path: Path) -> None:
+    report = only(evaluate([make_task(12)], [MMRReranker(LexicalReranker())], replace(OPTIONS, work=tmp_path)))
+    assert any("worked out anew each time" in note for note in system(report, "lexical>mmr").notes)
+    with sqlite3.connect(tmp_path / FILE_NAME) as database:
+        assert database.execute("SELECT count(*) FROM outcomes").fetchone() == (12,)  # those of BM25
 
 
 def test_a_larger_sample_takes_over_the_smaller_one(tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def evaluate(
     opened = open_systems(systems, options.rerankers)
     results: list[TaskResult] = []
     measured: list[MeasuredTask] = []
-    with OutcomeStore(options.work) as store:
-        desk = Desk(store, progress or Silence(), options.fresh)
+    with OutcomeStore(options.work) as store, OutcomeStore() as scratch:
+        desk = Desk(store, scratch, progress or Silence(), options.fresh)
         for task in tasks:
             run = run_task(task, opened, measures, options, desk)
             if options.runs_out:

@@ -19,6 +19,8 @@ from secondpass.evaluate.outcomes import Outcome, pack, unpack
 FILE_NAME = "outcomes.sqlite"
 _BUSY_SECONDS = 30.0
 _SECONDS_BETWEEN_COMMITS = 0.2
+_SLOW_SECONDS = 0.02
+"""What took longer is kept at once: a commit costs little beside it."""
 _KEYS_AT_ONCE = 500  # SQLite takes 32,766 variables since 3.32, 999 before
 _SCHEMA = "CREATE TABLE IF NOT EXISTS outcomes (key BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID"
 
@@ -91,7 +93,7 @@ class OutcomeStore:
         """Keep ``outcome``."""
         try:
             self._database.execute("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (key, pack(outcome)))
-            if time.monotonic() - self._committed > _SECONDS_BETWEEN_COMMITS:
+            if outcome.seconds > _SLOW_SECONDS or time.monotonic() - self._committed > _SECONDS_BETWEEN_COMMITS:
                 self.commit()
         except sqlite3.Error as error:
             raise self._broken(error) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -55,9 +55,13 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Desk:
-    """What working out needs: where outcomes are kept, whether known ones are taken over, and who hears of it."""
+    """What working out needs: where outcomes are kept, whether known ones are taken over, and who hears of it.
+
+    ``scratch`` is gone with the evaluation: for systems of which nothing says what their order depends on.
+    """
 
     store: OutcomeStore
+    scratch: OutcomeStore
     progress: Progress
     fresh: bool = False
 
@@ -121,7 +125,8 @@ def work_out_reranker(lists: TaskLists, system: OpenedSystem, name: str, arrival
             question, arrival_hits(question, lists.passages, name, arrival.outcome(question)), system
         )
 
-    return work_out(lists, system.name, f"{system.key}\0{name}\0{arrival.key}", work, desk)
+    place = desk if system.kept else replace(desk, store=desk.scratch)
+    return work_out(lists, system.name, f"{system.key}\0{name}\0{arrival.key}", work, place)
 
 
 def rerank_question(question: QuestionList, hits: list[Hit], system: OpenedSystem) -> Outcome:
