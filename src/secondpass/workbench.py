@@ -119,6 +119,12 @@ class Workbench:
         """Return how many documents and chunks the index holds."""
         return self._opened().catalogue.counts()
 
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield every chunk of the index, document by document in reading order."""
+        index = self._opened()
+        for record in index.catalogue.records():
+            yield from index.store.chunks_of(record.doc_id)
+
     def retriever(self, retrieve: Retrieve = None) -> tuple[Retriever, int]:
         """Return the first stage that ``retrieve`` names, and how many passages it is asked for."""
         index = self._opened()

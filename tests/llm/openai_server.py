@@ -23,6 +23,12 @@ knows JSON schemas and probabilities of tokens, but for:
     rank-plain      refuses both by name     rank-ignores    overlooks both
     rank-five       5 top_logprobs at most   rank-think      with thoughts before
     rank-clips      counts 9 prompt tokens   rank-silent     no text
+
+Asked for questions about a passage by a model whose name begins with "ask", it asks what each sentence says:
+
+    ask             as JSON                  ask-lines       numbered lines, refuses schemas
+    ask-copies      copies the sentences     ask-nothing     says nothing of use
+    ask-fails       fails for passages with the word "fail"
 """
 
 from __future__ import annotations
@@ -106,6 +112,23 @@ def rank(messages: list[dict[str, str]], structured: bool) -> tuple[str, float |
     return text, None
 
 
+_ASKED = re.compile(r"^(?:Passage: |段落：)(.*)\n\D*(\d+)", re.MULTILINE)
+
+
+def questions(prompt: str, model: str) -> str:
+    """What a model says that asks about each sentence of a passage."""
+    passage, count = _ASKED.findall(prompt)[-1]
+    found = [sentence.strip(" 。.!！?？") for sentence in _SENTENCE.findall(passage)]
+    said = [sentence for sentence in found if len(sentence) > 3][: int(count)]
+    if model == "ask-nothing":
+        return "I would rather not."
+    if model != "ask-copies":
+        said = [f"请问{one[:12]}怎么样？" if one[0] > "\u4e00" else f"What about {one[:30]}?" for one in said]
+    if model == "ask-lines":
+        return "Sure!\n" + "\n".join(f"{number}. {one}" for number, one in enumerate(said, start=1))
+    return json.dumps({"questions": said})
+
+
 def token_logprobs(text: str, odds: float | None, count: int) -> dict[str, Any]:
     """The probabilities of the tokens of a reply; the mass of yes and no lies on several writings of each."""
     places = []
@@ -162,14 +185,16 @@ class Handler(BaseHTTPRequestHandler):
         elif model == "new-names" and "max_tokens" in body:
             self.error(400, "Use max_completion_tokens", "unsupported_parameter", param="max_tokens")
         else:
-            return model.startswith("rank") and self.refused_form(body, model)
+            return model.startswith(("rank", "ask")) and self.refused_form(body, model)
         return True
 
     def refused_form(self, body: dict[str, Any], model: str) -> bool:
-        if model == "rank-plain" and "response_format" in body:
+        if model in ("rank-plain", "ask-lines") and "response_format" in body:
             self.error(400, "This response_format type is unavailable now", "invalid_request_error")
         elif model == "rank-plain" and "logprobs" in body:
             self.send(422, b'{"detail": [{"loc": ["body", "logprobs"], "msg": "not permitted"}]}', "application/json")
+        elif model == "ask-fails" and "fail" in body["messages"][-1]["content"]:
+            self.error(400, "I fail as asked", "invalid_request_error")
         elif model == "rank-five" and body.get("top_logprobs", 0) > 5:
             self.error(400, "<20> is greater than the maximum of 5 - 'top_logprobs'", None)
         else:
@@ -180,6 +205,9 @@ class Handler(BaseHTTPRequestHandler):
         model = body["model"]
         if model.startswith("rank"):
             self.ranked(body)
+            return
+        if model.startswith("ask"):
+            self.asked(body)
             return
         quoted = reply_to(body["messages"][-1]["content"])
         text = {
@@ -207,6 +235,20 @@ class Handler(BaseHTTPRequestHandler):
         }
         if model != "no-usage":
             answer["usage"] = usage
+        self.send(200, json.dumps(answer).encode(), "application/json")
+
+    def asked(self, body: dict[str, Any]) -> None:
+        asked = "\n".join(message["content"] for message in body["messages"] if message["role"] == "user")
+        text = questions(asked, body["model"])
+        prompt = sum(len(message["content"]) for message in body["messages"])
+        answer = {
+            "id": "chat-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": body["model"],
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": prompt, "completion_tokens": 20, "total_tokens": prompt + 20},
+        }
         self.send(200, json.dumps(answer).encode(), "application/json")
 
     def ranked(self, body: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ _COMMANDS = {
     "check": ("secondpass.cli.data_check:check_command", "Say what would spoil training, before anything is trained."),
     "split": ("secondpass.cli.data_split:split_command", "Part training from development data so that nothing leaks."),
     "mine": ("secondpass.cli.data_mine:mine_command", "Find hard negatives, and leave out those that may be right."),
+    "synthesize": ("secondpass.cli.data_synthesize:synthesize_command", "Have a chat model write questions."),
 }
 
 

@@ -15,6 +15,8 @@ from secondpass.errors import InputError
 from secondpass.retrieve.collection_bm25 import CollectionBM25
 from secondpass.types import Chunk, Retriever
 
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
@@ -115,6 +117,14 @@ class CorpusSource:
         drawn = lot.sample(ids, min(count, len(ids)))
         texts = self._texts.get(drawn)
         return [FoundPassage(doc_id, texts[doc_id], None, None) for doc_id in drawn]
+
+    def passages(self) -> Iterator[tuple[str, str]]:
+        """Yield id and text of every passage, in the file's order."""
+        ids: Sequence[str] = self._index.ids
+        for start in range(0, len(ids), _AT_ONCE):
+            part = ids[start : start + _AT_ONCE]
+            texts = self._texts.get(part)
+            yield from ((doc_id, texts[doc_id]) for doc_id in part)
 
     def _passages(self) -> Iterator[Chunk]:
         for done, (number, line) in enumerate(read_lines(self._path), start=1):

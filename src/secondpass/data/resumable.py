@@ -25,17 +25,18 @@ _TAIL = 1 << 16
 class ResumableFile:
     """Lines of ``path`` that are written one by one; use it in a ``with``, and `finish` it.
 
-    ``settings`` is what the lines depend on: work that was begun with others is not gone on with.
+    ``settings`` is what the lines depend on: work that was begun with others is not gone on with. With ``reopen`` a
+    file that was finished is gone on with too.
 
     Raises:
         InputError: the place cannot be written, another process writes it, or it was begun with other settings.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Json]) -> None:
+    def __init__(self, path: Path, settings: Mapping[str, Json], reopen: bool = False) -> None:
         self.path = path
         self.part = path.with_name(f"{path.name}.part")
         self._settings_file = path.with_name(f"{path.name}.part.settings.json")
-        self._settings = dict(settings)
+        self._settings, self._reopen = dict(settings), reopen
         self._lock = FileLock(f"{self.part}.lock")
 
     def __enter__(self) -> ResumableFile:
@@ -46,6 +47,8 @@ class ResumableFile:
         except OSError as error:
             raise self._unwritable(error) from error
         try:
+            if self._reopen and self.path.exists() and not self.part.exists():
+                os.replace(self.path, self.part)
             self._check_settings()
             _cut_torn_line(self.part)
             self._file = self.part.open("a", encoding="utf-8", newline="\n")
