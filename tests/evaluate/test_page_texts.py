@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from secondpass.evaluate import page_texts, plot_texts
+from secondpass.evaluate import page_sentences, page_texts, plot_texts
 from secondpass.evaluate.markup import Text
 
 HAN = re.compile("[一-鿿]")
@@ -17,6 +17,12 @@ TEXTS = {
     for name, value in vars(module).items()
     for key, text in (value.items() if isinstance(value, dict) else [("", value)])
     if isinstance(text, Text)
+}
+SENTENCES = {
+    f"page_sentences.{name}[{place}]": text
+    for name, value in vars(page_sentences).items()
+    if isinstance(value, tuple)
+    for place, text in enumerate(value)
 }
 
 
@@ -28,19 +34,20 @@ def test_there_are_texts() -> None:
     assert len(TEXTS) > 80
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", TEXTS | SENTENCES)
 def test_a_text_is_in_both_languages(name: str) -> None:
-    text = TEXTS[name]
+    text = (TEXTS | SENTENCES)[name]
     assert text.en.strip()
     assert not HAN.search(text.en)
     # Names of measures are the same in both.
     assert HAN.search(text.zh) or text.zh == text.en == "F1" or re.sub(r"\{\w+\}|\W", "", text.zh) == ""
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", TEXTS | SENTENCES)
 def test_both_languages_have_places_for_the_same_values(name: str) -> None:
     # A value that one language leaves out would be a fact that half of the readers do not get.
-    assert places(TEXTS[name].en) == places(TEXTS[name].zh)
+    text = (TEXTS | SENTENCES)[name]
+    assert places(text.en) == places(text.zh)
 
 
 def test_every_text_is_used() -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from secondpass.evaluate.markup import Markup, Text, both, data, element, escape, join
+from secondpass.evaluate.page_numbers import ABSENT
+from secondpass.evaluate.page_sentences import said
 from secondpass.evaluate.page_texts import (
     CONVENTIONS,
     MACHINE,
@@ -15,11 +17,12 @@ from secondpass.evaluate.page_texts import (
     WHOLE_REPORT,
 )
 from secondpass.evaluate.records import Report
+from secondpass.types import Json
 
 
 def closing(report: Report) -> Markup:
     """Return conventions, machine, options, and where the numbers are in full."""
-    options = {name: value if isinstance(value, str) else _json(value) for name, value in report.options.items()}
+    options = {name: _shown(value) for name, value in report.options.items()}
     return join(
         [
             element("h3", {}, both(CONVENTIONS)),
@@ -31,14 +34,18 @@ def closing(report: Report) -> Markup:
     )
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _shown(value: Json) -> str:
+    if value is None:
+        return ABSENT
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(one) for one in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _list(lines: Sequence[str]) -> Markup:
     if not lines:
         return element("p", {}, both(NONE_STATED))
-    return element("ul", {}, *(element("li", {}, data(line)) for line in lines))
+    return element("ul", {}, *(element("li", {}, said(line)) for line in lines))
 
 
 def _pairs(title: Text, values: Mapping[str, str]) -> Markup:

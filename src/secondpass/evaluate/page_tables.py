@@ -174,8 +174,10 @@ def overall_table(report: Report) -> Markup:
     heads = [both(SYSTEM), both(TASK_COUNT), *(escape(name) for name in report.measures[:1])]
     heads += [both(text) for text in (DIFFERENCE, P_HOLM, WINS_TIES_LOSSES)]
     heads += [escape(name) for name in report.measures[1:]]
-    together = [one for one in report.overall if not one.language]
-    apart = [one for one in report.overall if one.language]
+    kinds = list(KINDS)
+    ordered = sorted(report.overall, key=lambda one: kinds.index(_kind_of(report, one.name) or kinds[-1]))
+    together = [one for one in ordered if not one.language]
+    apart = [one for one in ordered if one.language]
     shown = table(both(OVERALL_TABLE), heads, (_overall_row(one, report, first) for one in together))
     if not apart:
         return shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from secondpass.evaluate.markup import EMPTY, Markup, both, data, element, escape, join, sentences
 from secondpass.evaluate.page_numbers import ABSENT, amount, count, p_value, percent, points
 from secondpass.evaluate.page_reading import TRIED, baseline_of, compared, first_measure, verdict
+from secondpass.evaluate.page_sentences import said
 from secondpass.evaluate.page_summary import badge
 from secondpass.evaluate.page_tables import (
     answers_table,
@@ -27,6 +28,7 @@ from secondpass.evaluate.page_texts import (
     IDENTITY,
     KNOWN,
     LANGUAGES,
+    MEAN,
     MEASURE,
     MISSING,
     MORE_MEASURES,
@@ -98,20 +100,20 @@ def _facts(task: TaskResult) -> Markup:
         "missing": escape(count(task.missing)),
         "hash": element("code", {}, data(task.candidates_hash)),
     }
-    said = [(FACTS, values)]
+    facts = [(FACTS, values)]
     if task.candidate_tokens:
-        said.append((CANDIDATE_TOKENS, values))
+        facts.append((CANDIDATE_TOKENS, values))
     if task.queries < task.of_queries:
-        said.append((SAMPLED, values))
+        facts.append((SAMPLED, values))
     if task.missing:
-        said.append((MISSING, values))
-    return join([element("p", {"class": "facts"}, sentences([*said, (HASH, values)])), _notes(task.notes)])
+        facts.append((MISSING, values))
+    return join([element("p", {"class": "facts"}, sentences([*facts, (HASH, values)])), _notes(task.notes)])
 
 
 def _notes(notes: tuple[str, ...]) -> Markup:
     if not notes:
         return EMPTY
-    return element("ul", {"class": "notes"}, *(element("li", {}, data(note)) for note in notes))
+    return element("ul", {"class": "notes"}, *(element("li", {}, said(note)) for note in notes))
 
 
 def _plots(task: TaskResult, report: Report) -> list[PlotGroup]:
@@ -132,7 +134,7 @@ def _bars(report: Report) -> int:
 
 
 def _more_measures(task: TaskResult, report: Report) -> Markup:
-    heads = [both(text) for text in (SYSTEM, MEASURE)] + [escape("95%")]
+    heads = [both(text) for text in (SYSTEM, MEASURE)] + [both(MEAN)]
     heads += [both(text) for text in (DIFFERENCE, P_RAW, P_HOLM, WINS_TIES_LOSSES, POSSIBLE_GAIN)]
     rows = [row for system in task.systems for row in _measure_rows(system, report)]
     if not rows:
@@ -184,6 +186,6 @@ def _computed_row(system: SystemResult) -> Markup:
         cell(element("code", {}, data(system.scale or ABSENT)), "words"),
         *(text_cell(ABSENT if value is None else count(value)) for value in counts),
         text_cell(error),
-        cell(join([data(note) for note in system.notes], " "), "words"),
+        cell(join([element("div", {}, said(note)) for note in system.notes]), "words"),
     ]
     return row(data(system.name), cells)

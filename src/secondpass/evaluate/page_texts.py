@@ -71,6 +71,7 @@ SUMMARY_NOTE: Final = Text(
 SYSTEM: Final = Text("system", "系统")
 TASK: Final = Text("task", "任务")
 MEASURE: Final = Text("measure", "指标")
+MEAN: Final = Text("mean", "均值")
 DIFFERENCE: Final = Text("difference, points", "差值（百分点）")
 P_HOLM: Final = Text("p (Holm)", "校正后的 p")
 P_RAW: Final = Text("p alone", "未校正的 p")

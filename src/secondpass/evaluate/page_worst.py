@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from secondpass.evaluate.markup import EMPTY, Markup, both, data, element, escape, join
+from secondpass.evaluate.markup import EMPTY, Markup, both, data, element, escape, join, visible
 from secondpass.evaluate.page_numbers import count, points, signed_points
 from secondpass.evaluate.page_reading import first_measure
 from secondpass.evaluate.page_tables import cell
@@ -24,7 +24,8 @@ from secondpass.evaluate.records import MovedPassage, Report, TaskResult, WorseQ
 QUESTIONS_ON_PAGE = 60
 """About how many of these questions a page holds, over all tasks and systems."""
 PASSAGES_SHOWN = 6
-CHARACTERS_SHOWN = 160
+BYTES_SHOWN = 480
+"""How much of a text is shown: 160 Chinese characters or 480 Latin letters."""
 ID_CHARACTERS = 40
 
 
@@ -53,9 +54,9 @@ def _question(one: WorseQuery, language: str) -> Markup:
     head = element(
         "p",
         {"class": "question"},
-        element("b", {}, data(_cut(one.query, CHARACTERS_SHOWN), language)),
+        element("b", {}, data(_beginning(one.query), language)),
         element("span", {"class": "number"}, escape(numbers)),
-        element("code", {}, data(_cut(one.query_id, ID_CHARACTERS))),
+        element("code", {}, data(_short(one.query_id))),
     )
     return element("div", {"class": "worse-question"}, head, _passages(one.passages, language))
 
@@ -83,8 +84,8 @@ def _passage(one: MovedPassage, language: str) -> Markup:
     before, after = (escape(str(rank)) if rank > 0 else both(CUT) for rank in (one.rank_before, one.rank_after))
     text = join(
         [
-            element("span", {"class": "passage-text"}, data(_cut(one.text, CHARACTERS_SHOWN), language)),
-            element("code", {}, data(_cut(one.doc_id, ID_CHARACTERS))),
+            element("span", {"class": "passage-text"}, data(_beginning(one.text), language)),
+            element("code", {}, data(_short(one.doc_id))),
         ],
         " ",
     )
@@ -98,5 +99,10 @@ def _passage(one: MovedPassage, language: str) -> Markup:
     )
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _beginning(text: str) -> str:
+    written = visible(text).encode("utf-8")
+    return text if len(written) <= BYTES_SHOWN else f"{written[:BYTES_SHOWN].decode('utf-8', 'ignore')}…"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= ID_CHARACTERS else f"{name[: ID_CHARACTERS - 1]}…"

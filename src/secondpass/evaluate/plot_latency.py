@@ -13,6 +13,7 @@ from secondpass.evaluate.plot_texts import (
     CEILING_LINE,
     LATENCY_AXIS,
     LATENCY_CAPTION,
+    LATENCY_MIXED_CAPTION,
     LATENCY_OVERALL_CAPTION,
     LATENCY_TITLE,
     POINTS_AXIS,
@@ -52,11 +53,11 @@ class TimedSystem:
 
 @dataclass(frozen=True, slots=True)
 class LatencyPlot:
-    """What is drawn: the systems that take time, the baseline that takes none, and the ceiling."""
+    """What is drawn: the systems that take time, the baseline that takes none (where it is one), and the ceiling."""
 
     measure: str
     baseline_name: str
-    baseline: Estimate
+    baseline: Estimate | None
     ceiling: Estimate | None
     systems: tuple[TimedSystem, ...]
     caption: Text
@@ -89,11 +90,10 @@ def latency_of_task(task: TaskResult, report: Report) -> PlotGroup | None:
 
 
 def latency_over_tasks(report: Report) -> PlotGroup | None:
-    """Return the plot over all tasks, None where there are no figures over all, or where the baselines differ."""
+    """Return the plot over all tasks, None where there are no figures over all."""
     measure, names = first_measure(report), {task.baseline for task in report.tasks}
-    baseline = overall_of(report, next(iter(names)), "") if len(names) == 1 else None
-    if baseline is None or measure not in baseline.measures:
-        return None
+    row = overall_of(report, next(iter(names))) if len(names) == 1 else None
+    baseline = None if row is None else row.measures.get(measure)
     kinds = {system.name: system.kind for task in report.tasks for system in task.systems}
     timed = []
     for name in tried_names(report.tasks):
@@ -103,9 +103,8 @@ def latency_over_tasks(report: Report) -> PlotGroup | None:
     ceilings = [one.name for task in report.tasks for one in task.systems if one.kind == "ceiling"]
     over_all = overall_of(report, ceilings[0]) if ceilings else None
     ceiling = None if over_all is None else over_all.measures.get(measure)
-    shown = LatencyPlot(
-        measure, baseline.name, baseline.measures[measure], ceiling, tuple(timed), LATENCY_OVERALL_CAPTION
-    )
+    name, caption = (next(iter(names)), LATENCY_OVERALL_CAPTION) if baseline else ("", LATENCY_MIXED_CAPTION)
+    shown = LatencyPlot(measure, name, baseline, ceiling, tuple(timed), caption)
     return _plot(shown) if timed else None
 
 
@@ -126,7 +125,9 @@ def _plot(shown: LatencyPlot) -> PlotGroup:
     times = [value for one in shown.systems for value in (one.milliseconds, one.tail) if value]
     across = LogScale(min(times) / 1.8, max(times) * 2.2, Span(LEFT, RIGHT))
     ends = [value for one in shown.systems for value in (one.quality.low, one.quality.high)]
-    low, high = padded(min([*ends, shown.baseline.mean]), max([*ends, shown.baseline.mean]), 0.1)
+    if shown.baseline is not None:
+        ends.append(shown.baseline.mean)
+    low, high = padded(min(ends), max(ends), 0.1)
     up = LinearScale(low, high, Span(BOTTOM, TOP))
     values = {"baseline": data(shown.baseline_name), "measure": escape(shown.measure)}
     drawing = (
@@ -157,6 +158,8 @@ def _grid(across: LogScale, up: LinearScale, values: dict[str, Markup]) -> list[
 
 
 def _baseline(shown: LatencyPlot, up: LinearScale) -> list[Markup]:
+    if shown.baseline is None:
+        return []
     y = up.at(shown.baseline.mean)
     label = name_at((RIGHT - 4, y - 5), shown.baseline_name, LABEL_ROOM, "label quiet end")
     return [line((LEFT, y), (RIGHT, y), "baseline-line"), label]
@@ -175,8 +178,9 @@ def _ceiling(shown: LatencyPlot, up: LinearScale) -> list[Markup]:
 
 
 def _front(shown: LatencyPlot, across: LogScale, up: LinearScale) -> Markup:
-    front = pareto_front(shown.systems, shown.baseline.mean)
-    path = f"M{LEFT:.1f} {up.at(shown.baseline.mean):.1f}"
+    floor = up.low if shown.baseline is None else shown.baseline.mean
+    front = pareto_front(shown.systems, floor)
+    path = f"M{LEFT:.1f} {up.at(floor):.1f}"
     for system in front:
         path += f"H{across.at(system.milliseconds):.1f}V{up.at(system.quality.mean):.1f}"
     return element("path", {"class": "front", "d": f"{path}H{RIGHT:.1f}"})

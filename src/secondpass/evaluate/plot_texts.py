@@ -19,6 +19,13 @@ LATENCY_OVERALL_CAPTION: Final = Text(
     "越高越好，越左越快；阶梯线连接两方面都无人超过的系统，竖线是 95% 区间，虚线是 {baseline}；"
     "时间是各任务 p50 的几何平均。",
 )
+LATENCY_MIXED_CAPTION: Final = Text(
+    "Up is better, left is faster; the stepped line joins what nothing else beats in both, vertical bars are 95% "
+    "intervals; the tasks have different baselines, so that none is drawn; time is the geometric mean of the tasks' "
+    "p50.",
+    "越高越好，越左越快；阶梯线连接两方面都无人超过的系统，竖线是 95% 区间；各任务的基线不同，所以没有画出；"
+    "时间是各任务 p50 的几何平均。",
+)
 LATENCY_AXIS: Final = Text("ms per question, p50 (log scale)", "每个问题的毫秒数，p50（对数刻度）")
 POINTS_AXIS: Final = Text("{measure}, points", "{measure}，百分点")
 CEILING_LINE: Final = Text("ceiling {value}", "上限 {value}")
