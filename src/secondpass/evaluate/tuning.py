@@ -87,12 +87,12 @@ def tune(
     wishes, options = wishes or Wishes(), options or TuningOptions()
     check_wishes(wishes)
     lists = TaskLists(task, top_k=max(options.depths))
-    stage = choose_first_stage(lists, options)
-    pool = make_pool(lists, stage, max(options.depths), options.min_grade)
+    stage, progress = choose_first_stage(lists, options), progress or Silence()
+    pool = make_pool(lists, stage, max(options.depths), options.min_grade, progress)
     if not pool.depth:
         raise InputError(f"No question of {task.name!r} has candidates; there is nothing to choose from.")
     parts = split_questions(pool)
-    search = _Search(pool, parts, rerankers, wishes, options, progress or Silence())
+    search = _Search(pool, parts, rerankers, wishes, options, progress)
     search.read(task.name)
     return search.report(task.name, _name_of(stage, task))
 

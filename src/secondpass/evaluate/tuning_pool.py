@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from secondpass.evaluate.candidates import TaskLists
 from secondpass.evaluate.first_stages import FirstStage, arrival_hits
+from secondpass.evaluate.running import Progress, Silence
 from secondpass.text.language import estimate_tokens
 from secondpass.types import Hit, Qrels
 
@@ -65,12 +66,19 @@ def any_of(flags: Flags) -> Flags:
     return found
 
 
-def make_pool(lists: TaskLists, stage: FirstStage, depth: int, min_grade: int = 1) -> Pool:
+def make_pool(
+    lists: TaskLists, stage: FirstStage, depth: int, min_grade: int = 1, progress: Progress | None = None
+) -> Pool:
     """Return each question's first ``depth`` candidates in the order of ``stage``.
 
     Grades from ``min_grade`` on are relevant; lower ones count as none.
     """
-    hits = tuple(_hits(lists, stage, query_id)[:depth] for query_id in lists.query_ids)
+    progress = progress or Silence()
+    progress.begin(lists.name, stage.name, len(lists.query_ids), 0)
+    hits = []
+    for query_id in lists.query_ids:
+        hits.append(_hits(lists, stage, query_id)[:depth])
+        progress.advance()
     qrels = {query_id: _relevant(grades, min_grade) for query_id, grades in lists.qrels.items()}
     shape = (len(hits), max((len(found) for found in hits), default=0))
     relevant, tokens = np.zeros(shape, np.bool_), np.zeros(shape, np.int32)
@@ -80,7 +88,7 @@ def make_pool(lists: TaskLists, stage: FirstStage, depth: int, min_grade: int = 
     return Pool(
         query_ids=tuple(lists.query_ids),
         queries=tuple(lists.task.queries[query_id] for query_id in lists.query_ids),
-        hits=hits,
+        hits=tuple(hits),
         qrels=qrels,
         relevant=relevant,
         tokens=tokens,
