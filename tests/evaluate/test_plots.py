@@ -116,6 +116,15 @@ def test_a_system_that_was_not_timed_on_every_task_has_no_time_over_all() -> Non
     assert [text for text in titles(plot) if text.startswith("fuse:bm25+dense")]
 
 
+def test_tasks_of_different_baselines_are_drawn_without_one() -> None:
+    report = make_report()
+    first, *others = report.tasks
+    group = latency_over_tasks(replace(report, tasks=(replace(first, baseline="dense"), *others)))
+    assert having(only(group), "baseline-line") == []
+    assert len(having(only(group), "dot")) == 4
+    assert len(having(only(latency_over_tasks(report)), "baseline-line")) == 1
+
+
 def test_bars_are_sorted_one_a_question_and_named_for_who_hovers() -> None:
     baseline = system("bm25", {"甲": 0.5, "乙": 0.5, "丙": 0.5, "丁": 0.2})
     plot = only(question_plots([system("x", {"甲": 1.0, "乙": 0.5, "丙": 0.1, "戊": 1.0})], baseline, "nDCG@10", 100))
