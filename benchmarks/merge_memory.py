@@ -4,8 +4,8 @@
 
 Two random XLM-R classifiers of each size are written, merged, and removed; the largest tensor is the same in all of
 them (250 MB). ``torch``: both models loaded by safetensors, averaged, saved: what most scripts do. ``lm_cocktail``:
-mix_models(model_type="reranker") in a Python that has LM_Cocktail. ``transformers``: what loading and saving alone
-takes there, of two models. Seconds are those of the merge without imports, the least of --turns; files are in the
+mix_models(model_type="reranker") in a Python that has LM_Cocktail. ``transformers``: what loading two models and saving
+one takes there. Seconds and CPU seconds are those of the merge without imports, the least of --turns; files are in the
 system's cache. Ours waits until its file is on the disk, and looks for numbers that are not finite; the others do not.
 """
 
@@ -35,7 +35,7 @@ from secondpass.merge.merging import plan_merge, write_merge
 from secondpass.merge.methods import Mix, Slerp
 from secondpass.merge.parents import open_parent
 from secondpass.merge.task_vectors import Dare, Ties
-started = time.perf_counter()
+started, cpu_before = time.perf_counter(), time.process_time()
 parents = tuple(map(open_parent, folders))
 write_merge(plan_merge(parents, {method}, parents[0]), Path(target))
 """
@@ -43,7 +43,7 @@ RUN_TORCH = """
 import torch
 from pathlib import Path
 from safetensors.torch import load_file, save_file
-started = time.perf_counter()
+started, cpu_before = time.perf_counter(), time.process_time()
 a, b = (load_file(f"{folder}/model.safetensors") for folder in folders)
 mixed = {name: 0.5 * a[name] + 0.5 * b[name] for name in a}
 Path(target).mkdir()
@@ -52,12 +52,12 @@ save_file(mixed, f"{target}/model.safetensors")
 RUN_COCKTAIL = """
 from LM_Cocktail import mix_models
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-started = time.perf_counter()
+started, cpu_before = time.perf_counter(), time.process_time()
 mix_models(folders, "reranker", [0.5, 0.5], target)
 """
 RUN_TRANSFORMERS = """
 from transformers import AutoModelForSequenceClassification
-started = time.perf_counter()
+started, cpu_before = time.perf_counter(), time.process_time()
 models = [AutoModelForSequenceClassification.from_pretrained(folder) for folder in folders]
 models[0].save_pretrained(target)
 """
@@ -67,8 +67,10 @@ folders, target = sys.argv[1:3], sys.argv[3]
 {body}
 seconds = time.perf_counter() - started
 usage = resource.getrusage(resource.RUSAGE_SELF)
-cpu = usage.ru_utime + usage.ru_stime
-print(json.dumps({{"seconds": seconds, "cpu_seconds": cpu, "memory_mb": usage.ru_maxrss / 1024}}))
+cpu = usage.ru_utime + usage.ru_stime - cpu_before
+# ru_maxrss would count what the process that started this one had.
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps({{"seconds": seconds, "cpu_seconds": cpu, "memory_mb": int(peak.split()[1]) / 1024}}))
 """
 
 

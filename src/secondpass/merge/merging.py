@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def plan_merge(
         raise InputError("A merge takes at least two models; name another one.")
     if method.needs_base and base is None:
         raise InputError(f"{method.name} merges what each model learned over a base; name it with --base.")
-    notes = check_compatible(parents, base if method.needs_base else None)
+    notes = [*check_compatible(parents, base if method.needs_base else None), *_beyond(method)]
     near_to = base if base and method.needs_base else parents[0]
     kinships = tuple(kinship(near_to, one) for one in parents if one is not near_to)
     return MergePlan(
@@ -109,6 +109,13 @@ def plan_merge(
     )
 
 
+def _beyond(method: MergeMethod) -> list[str]:
+    """Say that weights lead out of the space between the models, where nobody trained."""
+    weights = method.settings.get("weights")
+    outside = [one for one in weights if not 0 <= float(str(one)) <= 1] if isinstance(weights, Sequence) else []
+    return [f"weights beyond 0 and 1 ({', '.join(map(str, outside))}) lead away from the models"] if outside else []
+
+
 def write_merge(plan: MergePlan, target: Path, progress: Progress = no_progress) -> Path:
     """Write the merged model into the new folder ``target``: whole, or not at all.
 
@@ -118,6 +125,7 @@ def write_merge(plan: MergePlan, target: Path, progress: Progress = no_progress)
     check_free_name(target)
     first = plan.parents[0]
     floats = {key: _aligned(plan, key) for key, stored in first.tensors.items() if stored.is_float}
+    progress(0, plan.total_bytes, f"{plan.method.name}: looking at the models as a whole")
     method = plan.method.prepared(list(floats.values()))
     writing = _Writing(plan, method, floats, progress)
     lineage = Lineage.of(plan.parents, plan.base, plan.method, plan.kinships, plan.notes, plan.found)
