@@ -17,8 +17,8 @@ from tests.merge.families import make_family
 from secondpass.errors import InputError
 from secondpass.merge.whole_folder import whole_folder
 
-# A merge that is slow enough to be killed in the middle of a file.
-SLOW = """
+# A merge that stops in the middle of its second file and waits to be killed.
+WAITING = """
 import sys, time
 from pathlib import Path
 from secondpass.merge import tensor_files
@@ -27,21 +27,21 @@ from secondpass.merge.methods import Mix
 from secondpass.merge.parents import open_parent
 tensor_files.BLOCK = 1000
 def progress(done, total, tensor):
-    print(done, flush=True)
-    time.sleep(0.05)
+    if done > 30_000:
+        print("waiting", flush=True)
+        time.sleep(600)
 plan = plan_merge(tuple(map(open_parent, sys.argv[1:3])), Mix((0.5, 0.5)), None, WriteOptions(shard_bytes=20_000))
 write_merge(plan, Path(sys.argv[3]), progress)
 """
 
 
 def start(folders: list[Path], target: Path) -> subprocess.Popen[str]:
-    arguments = [sys.executable, "-c", SLOW, *map(str, folders[1:3]), str(target)]
+    arguments = [sys.executable, "-c", WAITING, *map(str, folders[1:3]), str(target)]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    for line in process.stdout:
-        if int(line) > 30_000:  # the second file is being written
-            return process
-    raise AssertionError(process.communicate()[1])
+    if process.stdout.readline() != "waiting\n":
+        raise AssertionError(process.communicate()[1])
+    return process
 
 
 def merge(folders: list[Path], target: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -149,7 +149,7 @@ def test_a_disk_that_is_too_small_is_one_sentence_and_nothing_is_left(tmp_path: 
 
 def test_a_disk_that_fills_while_it_is_written_is_one_sentence_and_nothing_is_left(tmp_path: Path, small_disk: Path):
     folders = grown(make_family(tmp_path / "models"))
-    code = SLOW.replace("1000", "1 << 20").replace("time.sleep(0.05)", "from_now_on = total")
+    code = WAITING.replace("1000", "1 << 20").replace("time.sleep(600)", "pass")
     code = f"from secondpass.merge import whole_folder\nwhole_folder._check_room = lambda *_: None\n{code}"
     (small_disk / "filler").write_bytes(bytes(50 << 20))  # as if the room had gone after it was counted
     command = [sys.executable, "-c", code, *map(str, folders[1:3]), str(small_disk / "merged")]
