@@ -76,6 +76,12 @@ def test_comparing_counts_tokens_as_estimates_without_a_chat_model(workbench: Wo
     assert result.reranked_tokens.prompt < result.without_tokens.prompt
 
 
+def test_every_chunk_of_the_index_can_be_read(workbench: Workbench) -> None:
+    chunks = list(workbench.chunks())
+    assert len(chunks) == workbench.counts()[1]
+    assert any(MERGED in chunk.text for chunk in chunks)
+
+
 def test_an_empty_question_is_refused(workbench: Workbench) -> None:
     with pytest.raises(InputError, match="question is empty"):
         workbench.search(" ")

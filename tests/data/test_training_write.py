@@ -226,3 +226,27 @@ def test_ids_that_stand_twice_and_splits_that_are_not_there_are_named(tmp_path: 
         open_examples(folder)
     with pytest.raises(InputError, match=r"has no corpus\.jsonl"):
         open_examples(tmp_path)
+
+
+def test_written_files_load_as_data_sets_with_their_columns_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    negatives = [
+        {"source": "bm25", "rank": 3, "score": 7.5, "id": "d3"},
+        {"source": "given", "rank": None, "score": None, "id": None},
+    ]
+    mined = TrainExample("西安", ("城墙",), ("长城", "钟楼"), (2.0,), (0.5, 0.1), "找", "", {"negatives": negatives})
+    plain = TrainExample("A wall?", ("A wall.",), ("A tower.", "A gate."))
+    columns = {}
+    for form in ("flag", "triplets", "pairs", "lists"):
+        path = tmp_path / f"{form}.jsonl"
+        write_examples(path, form, [mined, plain, mined])  # type: ignore[arg-type]
+        loaded = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+        columns[form] = loaded.column_names[:4]
+        assert loaded[0]["query"] == "西安"
+    assert columns["triplets"] == ["query", "positive", "negative_1", "negative_2"]
+    assert columns["flag"][:3] == ["query", "pos", "neg"]
+    assert columns["pairs"][:3] == ["query", "passage", "label"]
+    assert columns["lists"][:3] == ["query", "docs", "labels"]

@@ -7,14 +7,16 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from secondpass.data.training import TrainExample
 from secondpass.data.training_parse import SCORES_ARE_LABELS
 from secondpass.types import Json
 
+_FIELDS = tuple(field.name for field in fields(TrainExample))
 _ALIGNED = (("positive_ids", "positives"), ("negative_ids", "negatives"), ("negatives", "negatives"))
 _OWN = {"id"}
 """Provenance of a row that is not the question's."""
@@ -34,7 +36,7 @@ def grouped(examples: Iterable[TrainExample], counts: Counter[str]) -> Iterator[
             database.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, question BLOB, example TEXT)")
             database.execute("BEGIN")
             for example in examples:
-                row = (_key(example), json.dumps(asdict(example), ensure_ascii=False))
+                row = (_key(example), json.dumps([getattr(example, name) for name in _FIELDS], ensure_ascii=False))
                 database.execute("INSERT INTO rows (question, example) VALUES (?, ?)", row)
             database.execute("CREATE INDEX by_question ON rows (question, number)")
             for rows in _rows_of_questions(database):
@@ -55,10 +57,8 @@ def _key(example: TrainExample) -> bytes:
 
 
 def _loaded(text: str) -> TrainExample:
-    record = json.loads(text)
-    for key in ("positives", "negatives", "positive_scores", "negative_scores"):
-        record[key] = None if record[key] is None else tuple(record[key])
-    return TrainExample(**record)
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in json.loads(text)]
+    return TrainExample(*values)
 
 
 def _joined(rows: Sequence[TrainExample], counts: Counter[str]) -> TrainExample:
