@@ -37,3 +37,22 @@ def test_a_table_passes_through_a_pipe(run: Callable[..., Any], tmp_path: Path) 
     refused = run("data", "convert", "qa.csv", "-", *columns[:2])
     assert refused.returncode == 2
     assert "qa.csv:2" in refused.stderr
+
+
+def test_qrels_and_a_run_become_examples_and_a_split_of_a_file_is_refused(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "q.tsv").write_text("q1\t西安在哪里？\n", encoding="utf-8")
+    (tmp_path / "c.jsonl").write_text(
+        "".join(json.dumps({"_id": f"d{n}", "text": f"第{n}段"}) + "\n" for n in range(3)), encoding="utf-8"
+    )
+    (tmp_path / "qrels").write_text("q1 0 d1 1\n", encoding="utf-8")
+    (tmp_path / "run").write_text("q1 Q0 d2 1 9 t\nq1 Q0 d1 2 8 t\nq1 Q0 gone 3 7 t\n", encoding="utf-8")
+    files = ["--qrels", "qrels", "--run", "run", "--corpus", "c.jsonl", "--queries", "q.tsv"]
+    done = run("data", "convert", "-", "-", *files, "--to", "lists")
+    assert json.loads(done.stdout) == {"query": "西安在哪里？", "docs": ["第1段", "第2段"], "labels": [1, 0]}
+    assert done.returncode == 1
+    assert "1 passages of 'q1' are not in c.jsonl: gone" in done.stderr
+    refused = run("data", "convert", "c.jsonl", "-", "--split", "dev")
+    assert refused.returncode == 2
+    assert "belong to a collection" in refused.stderr

@@ -22,6 +22,7 @@ from secondpass.data.token_lengths import TokenLengths, estimated_lengths, model
 from secondpass.data.training_check import Checked, CheckOptions, check
 from secondpass.data.training_clean import clean
 from secondpass.data.training_findings import CheckReport
+from secondpass.data.training_folders import FolderFiles
 from secondpass.data.training_read import Examples, ReadOptions, open_examples
 from secondpass.errors import InputError
 from secondpass.rerank.names import open_reranker
@@ -93,7 +94,7 @@ def check_command(
 def _dev(path: str | None, split: str | None, reading: ReadOptions) -> Examples | None:
     if path is None:
         return None
-    files = replace(reading.files, qrels=None, split=split or "dev")
+    files = FolderFiles(split=split or "dev") if Path(path).is_dir() else FolderFiles()
     return open_examples(path, replace(reading, files=files, form=None))
 
 

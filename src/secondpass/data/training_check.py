@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from secondpass.data.check_groups import GroupCheck
@@ -21,15 +21,10 @@ from secondpass.data.training_convert import usable
 from secondpass.data.training_findings import CheckReport, Collector, Finding, seen
 from secondpass.data.training_groups import grouped
 from secondpass.data.training_read import Examples
+from secondpass.data.work_progress import Progress, no_progress
 from secondpass.types import Json
 
-Progress = Callable[[str, int, int | None], None]
-"""Hears what is done, how many are done, and of how many where that is known."""
 _ORDER = {"spoils": 0, "warning": 1, "note": 2}
-
-
-def no_progress(what: str, done: int, total: int | None) -> None:
-    """Hear nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from secondpass.data.training_forms import FOLDER_FORMS, FormName
 from secondpass.data.training_groups import grouped
 from secondpass.data.training_read import Examples
 from secondpass.data.training_write import WriteReport, write_examples
+from secondpass.data.work_progress import Progress, no_progress
 
 
 def convert(
@@ -22,6 +23,7 @@ def convert(
     problems: list[BadLine],
     group: bool | None = None,
     negatives: int | None = None,
+    progress: Progress = no_progress,
 ) -> WriteReport:
     """Write the examples of ``source`` to ``target`` in ``form``; lines that cannot be used are added to ``problems``.
 
@@ -32,7 +34,7 @@ def convert(
         InputError: the place cannot be written; what stood there before stays.
     """
     notes: Counter[str] = Counter()
-    examples = usable(source, problems)
+    examples = _heard(usable(source, problems), progress)
     if group or (group is None and needs_grouping(source.form, form)):
         examples = grouped(examples, notes)
     report = write_examples(target, form, examples, negatives)
@@ -42,6 +44,12 @@ def convert(
 def needs_grouping(source: FormName, target: FormName) -> bool:
     """Tell whether rows must be brought together: a pair is no example, a question stands once in a collection."""
     return (source == "pairs" and target != "pairs") or (target in FOLDER_FORMS and source not in FOLDER_FORMS)
+
+
+def _heard(examples: Iterable[TrainExample], progress: Progress) -> Iterator[TrainExample]:
+    for done, example in enumerate(examples, start=1):
+        progress("rows", done, None)
+        yield example
 
 
 def usable(examples: Iterable[TrainExample | BadLine], problems: list[BadLine]) -> Iterator[TrainExample]:

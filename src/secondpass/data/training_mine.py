@@ -15,11 +15,12 @@ from secondpass.data.passages import BadLine
 from secondpass.data.resumable import ResumableFile
 from secondpass.data.row_miner import MineOptions, RowMiner
 from secondpass.data.teacher import Teacher
-from secondpass.data.training_check import Progress, by_question, no_progress
+from secondpass.data.training_check import by_question
 from secondpass.data.training_convert import usable
 from secondpass.data.training_read import Examples
 from secondpass.data.training_texts import text_key
 from secondpass.data.training_write import records_of
+from secondpass.data.work_progress import Progress, no_progress
 
 
 @dataclass(frozen=True, slots=True)

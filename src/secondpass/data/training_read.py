@@ -25,7 +25,8 @@ class ReadOptions:
 
     ``form``: what the file is, where its keys do not say it. ``columns``: ``{our key: the file's column}``.
     ``ignored``: keys that may stand there and are left out. ``positive_from``: the label from which a passage is a
-    positive. ``files``: the files of a BEIR or TREC collection, where they do not lie in one folder.
+    positive. ``files``: the files of a BEIR or TREC collection, where they do not lie in one folder; with
+    ``files.qrels`` the path need not be there.
     """
 
     form: FormName | None = None
@@ -58,9 +59,14 @@ def open_examples(path: str | Path, options: ReadOptions | None = None) -> Examp
     """
     options = options or ReadOptions()
     path = str(path)
-    if path != STREAM and (Path(path).is_dir() or options.files.qrels):
+    if options.files.qrels or (path != STREAM and Path(path).is_dir()):
         files = find_files(Path(path), options.files)
         return Examples(path, files.form, lambda: read_folder(files))
+    if options.files != FolderFiles():
+        raise InputError(
+            f"{path} is a file; split, run, corpus, queries and candidates belong to a collection, which is a folder or "
+            "named by --qrels."
+        )
     rows = read_rows(path, options.columns)
     first = list(itertools.islice(rows, _LOOKED_AT))
     form = _form_of(first, path, options)

@@ -28,8 +28,8 @@ from secondpass.data.synthesis_prompts import (
     reminder,
 )
 from secondpass.data.training import TrainExample
-from secondpass.data.training_check import Progress, no_progress
 from secondpass.data.training_write import write_examples
+from secondpass.data.work_progress import Progress, no_progress
 from secondpass.rerank.ranking_cache import MemoryReplies
 from secondpass.rerank.ranking_calls import CallEngine, CallOptions, Question, RankingRun
 from secondpass.rerank.ranking_replies import Reading
