@@ -58,6 +58,9 @@ def mined(
 
 def test_negatives_come_from_the_window_with_where_they_came_from(tmp_path: Path, corpus: Path) -> None:
     row = {"query": "城墙的历史", "pos": [passage("城墙", 3)]}
+    useless = {"query": "没有答案", "docs": ["钟楼"], "labels": [0]}
+    report, _ = mined(tmp_path, corpus, [useless], MineOptions())
+    assert (report.rows, report.without_positive, report.mined) == (1, 1, 0)
     report, (out,) = mined(tmp_path, corpus, [row], MineOptions((2, 6), 3, near=1.0))
     provenance = out["provenance"]["negatives"]
     assert len(out["neg"]) == 3

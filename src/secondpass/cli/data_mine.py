@@ -138,5 +138,7 @@ def _said(report: MineReport) -> str:
         lines.append(f"{report.drawn:,} negatives drawn by lot")
     if report.short:
         lines.append(f"{report.short:,} rows have fewer negatives than asked for; widen --ranks, or lessen the margin")
+    if report.without_positive:
+        lines.append(f"{report.without_positive:,} rows left out, which have no positive")
     lines += [f"{count:,} passages not taken: {why}" for why, count in report.rejected.items() if count]
     return "\n".join(lines)

@@ -82,7 +82,7 @@ class RowMiner:
             self.counts["drawn"] += len(drawn)
             self._score_drawn([one.text for one in drawn], given.query)
             chosen = [*chosen, *drawn]
-        self.counts["short"] += len(chosen) < wanted
+        self.counts["short"] += bool(example.positives) and len(chosen) < wanted
         return self._written(given, chosen)
 
     def _found(self, query: str, passed: NegativeFilter, lot: random.Random) -> list[FoundPassage]:

@@ -27,7 +27,8 @@ from secondpass.data.work_progress import Progress, no_progress
 class MineReport:
     """What was mined: rows (``known`` of them were done before), negatives, and how often passages were not taken.
 
-    ``short``: rows that have fewer negatives than wanted; ``drawn``: negatives drawn by lot.
+    ``short``: rows that have fewer negatives than wanted; ``drawn``: negatives drawn by lot; ``without_positive``: rows
+    that were left out, because nothing is right in them.
     """
 
     path: str
@@ -36,6 +37,7 @@ class MineReport:
     mined: int
     drawn: int
     short: int
+    without_positive: int
     rejected: Mapping[str, int]
 
 
@@ -76,11 +78,19 @@ def mine(
             miner = RowMiner(source, teacher, options, rejected)
             mined = miner.mine(example, right.of(example.query))
             counts += miner.counts
-            for record in records_of(mined, "flag", rejected):
+            counts["useless"] += not mined.positives
+            for record in records_of(mined, "flag", Counter()):
                 output.append(record)
         output.finish()
     return MineReport(
-        str(target), counts["rows"], counts["known"], counts["mined"], counts["drawn"], counts["short"], dict(rejected)
+        str(target),
+        counts["rows"],
+        counts["known"],
+        counts["mined"],
+        counts["drawn"],
+        counts["short"],
+        counts["useless"],
+        dict(rejected),
     )
 
 

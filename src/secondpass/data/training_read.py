@@ -64,8 +64,8 @@ def open_examples(path: str | Path, options: ReadOptions | None = None) -> Examp
         return Examples(path, files.form, lambda: read_folder(files))
     if options.files != FolderFiles():
         raise InputError(
-            f"{path} is a file; split, run, corpus, queries and candidates belong to a collection, which is a folder or "
-            "named by --qrels."
+            f"{path} is a file; split, run, corpus, queries and candidates belong to a collection: a folder, or what "
+            "--qrels names."
         )
     rows = read_rows(path, options.columns)
     first = list(itertools.islice(rows, _LOOKED_AT))

@@ -73,7 +73,7 @@ class SynthesizeReport:
 
 
 def synthesize(
-    passages: Sequence[Passage] | Iterable[Passage],
+    passages: Iterable[Passage],
     target: Path,
     llm: LLM,
     keep: QuestionFilter,
@@ -92,28 +92,12 @@ def synthesize(
     """
     options = options or SynthesizeOptions()
     asker = _Asker(llm, options)
-    journal = target.with_name(f"{target.name}.questions.jsonl")
     counts: Counter[str] = Counter()
-    with ResumableFile(journal, {}, reopen=True) as kept_replies:
-        known = {str(record["key"]) for record in kept_replies.done()}
-        wanted: set[str] = set()
-        reading = iter(passages)
-        while part := list(itertools.islice(reading, _PASSAGES_AT_ONCE)):
-            keys = [asker.key(passage) for passage in part]
-            new = [
-                (key, passage)
-                for key, passage in zip(keys, part, strict=True)
-                if key not in known and key not in wanted
-            ]
-            wanted.update(keys)
-            counts["known"] += len(part) - len(new)
-            asker.ask(new, kept_replies)
-            counts["passages"] += len(part)
-            progress("passages asked about", counts["passages"], total)
+    with ResumableFile(target.with_name(f"{target.name}.questions.jsonl"), {}, reopen=True) as journal:
+        wanted = _ask_all(passages, asker, journal, counts, progress, total)
         calls = asker.run.report()
-        examples = _examples(kept_replies.done(), wanted, keep, counts, progress)
-        written = write_examples(target, "flag", examples)
-        kept_replies.finish()
+        written = write_examples(target, "flag", _examples(journal.done(), wanted, keep, counts, progress))
+        journal.finish()
     return SynthesizeReport(
         str(target),
         counts["passages"],
@@ -126,6 +110,32 @@ def synthesize(
         counts["prompt_tokens"],
         counts["completion_tokens"],
     )
+
+
+def _ask_all(
+    passages: Iterable[Passage],
+    asker: _Asker,
+    journal: ResumableFile,
+    counts: Counter[str],
+    progress: Progress,
+    total: int | None,
+) -> set[str]:
+    """Ask about every passage that was not asked about before, and return the keys of all."""
+    known = {str(record["key"]) for record in journal.done()}
+    wanted: set[str] = set()
+    reading = iter(passages)
+    while part := list(itertools.islice(reading, _PASSAGES_AT_ONCE)):
+        new: list[tuple[str, Passage]] = []
+        for passage in part:
+            key = asker.key(passage)
+            if key not in known and key not in wanted:
+                new.append((key, passage))
+            wanted.add(key)
+        asker.ask(new, journal)
+        counts["known"] += len(part) - len(new)
+        counts["passages"] += len(part)
+        progress("passages asked about", counts["passages"], total)
+    return wanted
 
 
 class _Asker:
