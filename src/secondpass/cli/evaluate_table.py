@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -50,7 +51,8 @@ def report_parts(report: Report, width: int) -> Iterator[RenderableType]:
         yield Rule("all tasks together, every task counted the same", align="left")
         for language in dict.fromkeys(result.language for result in report.overall):
             rows = [result for result in report.overall if result.language == language]
-            yield overall_table(rows, measures, language)
+            held_to = Counter(task.baseline for task in report.tasks if language in ("", task.language))
+            yield overall_table(rows, measures, language, held_to)
     worst = [(task, query) for task in report.tasks for query in task.worst]
     if worst:
         yield Rule("questions that got worst, for reading", align="left")
@@ -193,9 +195,12 @@ def _notes(task: TaskResult) -> Text:
     return shown("\n".join([*notes, f"candidates {task.candidates_hash}", ""]), "dim")
 
 
-def overall_table(rows: Sequence[OverallResult], measures: Sequence[str], language: str) -> Table:
-    """Return the systems over the tasks of one language (empty: of all)."""
-    title = f"{language or 'all languages'}: {max(row.tasks for row in rows)} tasks"
+def overall_table(
+    rows: Sequence[OverallResult], measures: Sequence[str], language: str, baselines: Mapping[str, int]
+) -> Table:
+    """Return the systems over the tasks of one language (empty: of all), each held to its task's baseline."""
+    against = ", ".join(f"{name} ({count})" if len(baselines) > 1 else name for name, count in baselines.items())
+    title = f"{language or 'all languages'}: {max(row.tasks for row in rows)} tasks; measured against {against}"
     table = _table(title)
     table.add_column("tasks", justify="right")
     _add_measure_columns(table, measures)

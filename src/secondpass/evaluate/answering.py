@@ -19,7 +19,7 @@ from secondpass.evaluate.answer_scores import (
     words_of,
 )
 from secondpass.evaluate.candidates import QuestionList, TaskLists, passage_of
-from secondpass.evaluate.identity import code_digest
+from secondpass.evaluate.identity import ANSWER_CODE, code_digest
 from secondpass.evaluate.outcomes import Outcome
 from secondpass.evaluate.running import Column, Desk, work_out
 from secondpass.text.language import language
@@ -38,9 +38,9 @@ class Answering:
 def make_answering(llm: LLM | None, top_n: int) -> Answering:
     """Return the chat model as the one who answers, or (None) the sentences of the passages themselves."""
     if llm is None:
-        return Answering(ExtractiveAnswerer(), f"extractive\0{code_digest()}\0{top_n}", top_n)
+        return Answering(ExtractiveAnswerer(), f"extractive\0{code_digest(ANSWER_CODE)}\0{top_n}", top_n)
     name = llm.fingerprint if isinstance(llm, StructuredLLM) else llm.name
-    return Answering(LLMAnswerer(llm), f"chat\0{name}\0{code_digest()}\0{top_n}", top_n)
+    return Answering(LLMAnswerer(llm), f"chat\0{name}\0{code_digest(ANSWER_CODE)}\0{top_n}", top_n)
 
 
 def measure_answers(

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from secondpass.evaluate.candidates import QuestionList, TaskLists, passage_of
-from secondpass.evaluate.identity import code_digest
+from secondpass.evaluate.identity import BM25_CODE, code_digest
 from secondpass.evaluate.outcomes import Outcome, Scores
 from secondpass.rerank.fusion import FusionReranker, Method
 from secondpass.rerank.ordering import order_by_score
@@ -65,7 +65,7 @@ class BM25Order:
 
     def __init__(self, lists: TaskLists) -> None:
         self._lists = lists
-        self.key = f"{BM25}\0{code_digest()}\0{lists.collection_hash}"
+        self.key = f"{BM25}\0{code_digest(BM25_CODE)}\0{lists.collection_hash}"
         self.words = f"BM25 (k1 1.2, b 0.75) over {len(lists.passages):,} passages"
 
     def outcome(self, question: QuestionList) -> Outcome:

@@ -18,8 +18,11 @@ from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.threshold import ThresholdReranker
 from secondpass.types import Reranker
 
-_CODE_OF_WORDS = ("secondpass.text", "secondpass.rerank", "secondpass.retrieve")
-"""What the lexical reranker, BM25 and the ways of asking chat models are made of: it is part of their weights."""
+LEXICAL_CODE = ("secondpass.text", "secondpass.rerank:lexical", "secondpass.rerank:ordering")
+BM25_CODE = ("secondpass.text", "secondpass.retrieve:collection_bm25")
+RERANK_CODE = ("secondpass.text", "secondpass.rerank")
+ANSWER_CODE = ("secondpass.text", "secondpass.answer")
+"""Rooms, and beginnings of files in them, that scores without a model come from: they are part of their weights."""
 _OURS = "secondpass."
 
 
@@ -78,13 +81,13 @@ def fingerprint_of(reranker: Reranker, named: bool) -> str | None:
     ``named``: it was opened by its name, so that its settings are known from that and from the options.
     """
     if isinstance(reranker, LexicalReranker):
-        return f"lexical\0{code_digest()}"
+        return f"lexical\0{code_digest(LEXICAL_CODE)}"
     scorer = getattr(reranker, "scorer", None)
     own = getattr(scorer, "fingerprint", None) or getattr(reranker, "fingerprint", None)
     if isinstance(own, str):
         return own
     if named and type(reranker).__module__.startswith(_OURS):
-        return f"{reranker.name}\0{code_digest()}"
+        return f"{reranker.name}\0{code_digest(RERANK_CODE)}"
     return None
 
 
@@ -104,12 +107,13 @@ def _in_words(reranker: Reranker, fingerprint: str, options: RerankerOptions | N
 
 
 @cache
-def code_digest() -> str:
-    """Return a hash of the code and the tables that scores without a model come from."""
+def code_digest(places: tuple[str, ...]) -> str:
+    """Return a hash of the code and the tables in ``places``: of rooms, or of files that begin so (``room:file``)."""
     digest = hashlib.blake2b(digest_size=16)
-    for package in _CODE_OF_WORDS:
+    for place in places:
+        package, _, beginning = place.partition(":")
         for entry in sorted(files(package).iterdir(), key=lambda entry: entry.name):
-            if entry.is_file():
+            if entry.is_file() and entry.name.startswith(beginning):
                 content = entry.read_bytes()
                 digest.update(f"{entry.name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

@@ -23,9 +23,11 @@ def task_notes(lists: TaskLists, result: TaskResult, measure: str) -> list[str]:
         notes.append(f"only {result.queries} questions: intervals are wide, and a difference must be large to be seen")
     floor = next((system for system in result.systems if system.kind == "random"), None)
     if floor is not None and floor.measures[measure].mean > _HIGH_FLOOR:
+        listed = result.pairs / max(result.queries - result.missing, 1)
+        reached = f"{floor.measures[measure].mean * 100:.1f} {measure} (of 100)"
         notes.append(
-            f"a random order already reaches {floor.measures[measure].mean * 100:.1f} {measure} (of 100), because "
-            f"{result.relevant * 100:.0f}% of the candidates are relevant: high figures say little here"
+            f"a random order already reaches {reached}, because a list has {listed:.1f} passages and "
+            f"{result.relevant * 100:.0f}% of them are relevant: high figures say little here"
         )
     return notes
 
