@@ -133,10 +133,12 @@ def test_gradients_are_finite_for_scores_far_apart_and_for_scores_all_alike(name
         assert torch.isfinite(values.grad).all()
 
 
-@pytest.mark.parametrize("name", ["group_softmax", "pointwise", "ranknet", "listmle"])
+@pytest.mark.parametrize("name", ["group_softmax", "pointwise", "ranknet", "listmle", "margin", "listnet"])
 def test_a_model_that_scores_all_alike_stands_on_the_line_of_nothing_learned(name: str) -> None:
-    groups = Groups(torch.zeros(1, 8), torch.ones(1, 8, dtype=torch.bool), torch.tensor([[1.0] + [0.0] * 7]))
-    assert float(open_loss(name)(groups)) == pytest.approx(nothing_learned(name, 8), rel=1e-6)
+    same = torch.linspace(-6, 6, 2401)[:, None].expand(-1, 8)
+    groups = Groups(same, torch.ones_like(same, dtype=torch.bool), torch.tensor([[1.0] + [0.0] * 7]).expand_as(same))
+    options = LossOptions(margin=0.5, positive_weight=3.0)
+    assert float(open_loss(name, options)(groups).min()) == pytest.approx(nothing_learned(name, 8, options), rel=1e-5)
 
 
 def test_wrong_names_and_missing_teachers_are_refused_with_what_is_accepted() -> None:

@@ -22,6 +22,7 @@ from secondpass.models.engine import EncoderEngine, EngineOptions, TokenIds
 from secondpass.models.engines import open_engine
 from secondpass.models.module_list import transformer_folder
 from secondpass.models.pair_reading import BCE_CHARACTERS, LongPassages, PairReading, ReadingRules, read_pair
+from secondpass.models.probes import check_probes, is_checked, read_probes, remember_checked
 from secondpass.models.profile_records import RerankerProfile
 from secondpass.models.tokenizer import EncodedText, PairTemplate, TextTokenizer
 from secondpass.models.windows import WindowUnit, merge_scores
@@ -185,8 +186,20 @@ def open_cross_encoder(
     options = options or EngineOptions()
     model = read_cross_encoder(folder, profile, reading, name)
     engine = engine or open_engine(transformer_folder(folder), "classify", options)
+    _check_probes(model, engine, options)
     budget = BUDGET_TOKENS if options.device == "cpu" else _BUDGET_TOKENS_GPU
     return CrossEncoderScorer(model, engine, budget)
+
+
+def _check_probes(model: CrossEncoderModel, engine: EncoderEngine, options: EngineOptions) -> None:
+    """Compare with the scores that the folder says it had, in f32, once for every state of the folder."""
+    folder = model.checkpoint.folder
+    probes = read_probes(folder)
+    if probes and not is_checked(model.checkpoint.fingerprint()):
+        if engine.precision != "f32":
+            engine = open_engine(transformer_folder(folder), "classify", dataclasses.replace(options, precision="f32"))
+        check_probes(folder, probes, CrossEncoderScorer(model, engine))
+        remember_checked(model.checkpoint.fingerprint())
 
 
 def read_cross_encoder(
@@ -200,7 +213,7 @@ def read_cross_encoder(
     place = folder if (folder / "tokenizer.json").is_file() else transformer_folder(folder)
     tokenizer = TextTokenizer(place)
     template = tokenizer.pair_template(int(checkpoint.config.get("type_vocab_size") or 0))
-    positions = _position_limit(checkpoint)
+    positions = position_limit(checkpoint)
     reading = reading or ReadingOptions()
     limit = _max_tokens(checkpoint, tokenizer, profile, reading.max_tokens, positions)
     rules = _rules(limit, template.special_count, profile, reading)
@@ -243,7 +256,7 @@ def _max_tokens(
     return wanted
 
 
-def _position_limit(checkpoint: Checkpoint) -> int:
+def position_limit(checkpoint: Checkpoint) -> int:
     """Return how many tokens the model has positions for; a large number where it has no table of them."""
     config = checkpoint.config
     positions = int(config.get("max_position_embeddings") or 1_000_000)

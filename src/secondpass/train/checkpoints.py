@@ -2,6 +2,7 @@
 
 A checkpoint is a folder that is complete once its ``state.json`` is there, which is written last: a kill or a full disk
 leaves the one before whole. Nothing drawn at random needs to be kept, since everything is drawn from seed and step.
+Weights and moments are gathered from all processes, so that a run goes on with any number of them.
 """
 
 from __future__ import annotations
@@ -13,48 +14,73 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
 
 from secondpass.errors import StoreError
 
 _STATE, _WEIGHTS, _MOMENTS = "state.json", "weights.safetensors", "optimizer.safetensors"
 _NAMES = "step-"
+_WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
-def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.optim.AdamW, state: Any) -> None:
-    """Write the checkpoint of ``step`` below ``folder``, and remove older ones.
+def save_checkpoint(folder: Path, step: int, module: nn.Module, optimizer: Any, state: dict[str, Any] | None) -> None:
+    """Write the checkpoint of ``step`` below ``folder``; without an optimizer its weights alone.
+
+    All processes take part; the one whose ``state`` is not None writes.
 
     Raises:
         StoreError: the disk is full or cannot be written; the checkpoint before is untouched.
     """
+    weights = get_model_state_dict(module, options=_WHOLE)
+    moments: Any = get_optimizer_state_dict(module, optimizer, options=_WHOLE)["state"] if optimizer else {}
+    if state is None:
+        return
     place = folder / f"{_NAMES}{step:08d}"
+    flat = {f"{name}/{key}": value for name, values in moments.items() for key, value in values.items()}
     try:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, place / _WEIGHTS)
-        save_file(_moments(model, optimizer), place / _MOMENTS)
-        for file in (_WEIGHTS, _MOMENTS):
-            _to_disk(place / file)
+        for file, tensors in ((_WEIGHTS, weights), (_MOMENTS, flat)):
+            if tensors:
+                save_file({name: _own(value) for name, value in tensors.items()}, place / file)
+                _to_disk(place / file)
         partial = place / f"{_STATE}.part"
-        partial.write_text(json.dumps({"step": step, **state}), encoding="utf-8")
+        partial.write_text(json.dumps({"step": step, **state}, ensure_ascii=False), encoding="utf-8")
         _to_disk(partial)
         os.replace(partial, place / _STATE)
-    except Exception as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(place, ignore_errors=True)
         raise StoreError(
             f"The checkpoint of step {step} cannot be written to {folder} ({error}); the one before is whole. Make "
             "room and go on with --resume."
         ) from error
-    for old in _all(folder):
-        if old != place:
-            shutil.rmtree(old, ignore_errors=True)
+
+
+def keep_only(folder: Path, step: int) -> None:
+    """Remove all checkpoints below ``folder`` but that of ``step``."""
+    for place in _all(folder):
+        if place.name != f"{_NAMES}{step:08d}":
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """Return the newest complete checkpoint below ``folder``, or None."""
-    complete = [place for place in _all(folder) if (place / _STATE).is_file()]
-    return max(complete, default=None)
+    return max((place for place in _all(folder) if (place / _STATE).is_file()), default=None)
+
+
+def checkpoint_of(folder: Path, step: int) -> Path | None:
+    """Return the checkpoint of ``step`` below ``folder``, or None where there is no complete one."""
+    place = folder / f"{_NAMES}{step:08d}"
+    return place if (place / _STATE).is_file() else None
 
 
 def read_state(place: Path) -> dict[str, Any]:
@@ -63,26 +89,24 @@ def read_state(place: Path) -> dict[str, Any]:
     return state
 
 
-def load_checkpoint(place: Path, model: nn.Module, optimizer: torch.optim.AdamW) -> None:
-    """Put a checkpoint's weights and moments where they belong."""
-    model.load_state_dict(load_file(place / _WEIGHTS))
-    moments = load_file(place / _MOMENTS)
-    for name, parameter in model.named_parameters():
-        kept = {
-            key: moments[f"{name}/{key}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{name}/{key}" in moments
-        }
-        if kept:
-            optimizer.state[parameter] = {
-                key: value if key == "step" else value.to(parameter.device) for key, value in kept.items()
-            }
+def load_checkpoint(place: Path, module: nn.Module, optimizer: Any) -> None:
+    """Put a checkpoint's weights, and moments where there is an optimizer, where they belong; on every process."""
+    options = StateDictOptions(full_state_dict=True)
+    weights: dict[str, Any] = dict(load_file(place / _WEIGHTS))
+    set_model_state_dict(module, weights, options=options)
+    if not optimizer:
+        return
+    moments: dict[str, Any] = {}
+    for name, value in load_file(place / _MOMENTS).items():
+        parameter, _, key = name.rpartition("/")
+        moments.setdefault(parameter, {})[key] = value
+    now = get_optimizer_state_dict(module, optimizer, options=options)
+    set_optimizer_state_dict(module, optimizer, {**now, "state": moments}, options=options)
 
 
-def _moments(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
-    return {
-        f"{name}/{key}": value.detach().contiguous()
-        for name, parameter in model.named_parameters()
-        for key, value in optimizer.state.get(parameter, {}).items()
-    }
+def _own(value: Any) -> Tensor:
+    """Return a tensor that shares its memory with no other: tied weights are written each for itself."""
+    return torch.as_tensor(value).detach().clone(memory_format=torch.contiguous_format)
 
 
 def _all(folder: Path) -> list[Path]:

@@ -7,7 +7,8 @@ needs no gradient either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers.utils import logging
 
 from secondpass.errors import InputError
 from secondpass.models.batching import plan
@@ -53,9 +55,18 @@ class PairEncoder:
         self._template = self._tokenizer.pair_template(segment_count)
         self.max_tokens = max_tokens
 
+    @property
+    def special_count(self) -> int:
+        """How many tokens a pair has beside those of its texts."""
+        return self._template.special_count
+
+    def ids(self, texts: Sequence[str]) -> list[TokenIds]:
+        """Return the ids of ``texts``, without special tokens."""
+        return [text.ids for text in self._tokenizer.encode(texts)]
+
     def encode(self, query: str, passages: Sequence[str]) -> Encoded:
         """Return the pairs of ``query`` with each of ``passages``."""
-        question, *texts = (text.ids for text in self._tokenizer.encode([query, *passages]))
+        question, *texts = self.ids([query, *passages])
         room = self.max_tokens - self._template.special_count
         pairs, cut = [], 0
         for text in texts:
@@ -92,10 +103,11 @@ def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "mlp_dropout"):
             if hasattr(config, name):
                 setattr(config, name, dropout)
-    model, loaded = AutoModelForSequenceClassification.from_pretrained(
-        folder, config=config, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
-        output_loading_info=True,
-    )  # fmt: skip
+    with quiet():
+        model, loaded = AutoModelForSequenceClassification.from_pretrained(
+            folder, config=config, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
+            output_loading_info=True, ignore_mismatched_sizes=head != "own",
+        )  # fmt: skip
     fresh = [name for name in loaded["missing_keys"] if "classifier" in name or "score" in name]
     if head == "own" and fresh:
         raise InputError(f"The model at {folder} has no head of a reranker ({', '.join(fresh)}); take another head.")
@@ -105,6 +117,20 @@ def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -
         _compute_first_token_only(getattr(model, model.base_model_prefix).encoder.layer[-1])
     trained: nn.Module = model
     return trained
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from reporting a new head, which is ours to report, and from drawing bars."""
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _compute_first_token_only(layer: Any) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,102 +18,115 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from secondpass.data.training import TrainExample
-from secondpass.train.checkpoints import latest_checkpoint, load_checkpoint, read_state, save_checkpoint
-from secondpass.train.development import DevList, Measured, ScorePassages, measure
+from secondpass.train.checkpoints import keep_only, latest_checkpoint, load_checkpoint, read_state, save_checkpoint
+from secondpass.train.development import MEASURES, Measured
+from secondpass.train.devices import in_step, prepare, summed
 from secondpass.train.groups import Group, Schedule, step_groups
+from secondpass.train.interruption import Interruption
 from secondpass.train.losses import Groups, Loss, LossOptions, nothing_learned, open_loss
+from secondpass.train.material import Material
+from secondpass.train.metrics import Listener
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TrainedModel
+from secondpass.train.scoring import measure_model
 from secondpass.train.watch import Collapse, Watch
-from secondpass.types import FloatArray
-
-Listener = Callable[[dict[str, Any]], None]
-"""Hears what happens, one record at a time: ``{"event": "step" | "dev" | "note", ...}``."""
 
 
 @dataclass(slots=True)
 class Run:
-    """How far a run has come: what a checkpoint keeps beside the weights."""
+    """How far a run has come: what a checkpoint keeps beside the weights.
+
+    ``first`` and ``best`` are measurements on dev, before the first step and of the best weights.
+    """
 
     step: int = 0
     best_step: int = -1
-    best_value: float = -math.inf
     since_best: int = 0
     seconds: float = 0.0
-    cut: int = 0
     pairs: int = 0
-    spread: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    first: Measured | None = None
+    best: Measured | None = None
+    recent: list[tuple[float, float | None, float]] = field(default_factory=list)
+    scaler: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is trained on what. ``folder`` keeps checkpoints, ``best`` is handed the weights that measured best."""
+    """What is trained on what. ``folder`` keeps checkpoints, ``listener`` hears what happens."""
 
     options: TrainOptions
     model: TrainedModel
-    examples: Sequence[TrainExample]
-    dev: Sequence[DevList]
+    material: Material
     folder: Path
     listener: Listener
 
 
-def train(job: Job, accelerator: Accelerator, resume: bool) -> tuple[Run, Collapse | None]:
-    """Train ``job.model`` in place; it ends with the weights that measured best on dev, where there is a dev set."""
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a run ended, and the module and weights it ended with: those that measured best, where there is a dev set."""
+
+    run: Run
+    module: nn.Module
+    collapse: Collapse | None
+    interrupted: bool
+
+
+def total_steps(options: TrainOptions, questions: int) -> int:
+    """Return how many steps a run over ``questions`` has, unless time ends it."""
+    steps_an_epoch = Schedule(questions, options.batch_size, options.seed).steps_an_epoch
+    return options.max_steps or max(1, math.ceil(options.epochs * steps_an_epoch))
+
+
+def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
+    """Train ``job.model`` in place."""
     options = job.options
-    loss = open_loss(options.loss, LossOptions(options.margin, options.temperature, options.positive_weight))
-    schedule = Schedule(len(job.examples), options.batch_size, options.seed)
-    steps = options.max_steps or max(1, math.ceil(options.epochs * schedule.steps_an_epoch))
+    loss = open_loss(options.loss, loss_options(options))
+    schedule = Schedule(len(job.material.examples), options.batch_size, options.seed)
+    steps = total_steps(options, schedule.examples)
     every = options.evaluate_every or max(1, steps // 10)
-    optimizer = torch.optim.AdamW(parameter_groups(job.model.module, options.weight_decay), lr=options.learning_rate)
-    run = Run()
-    if resume and (place := latest_checkpoint(job.folder)):
-        load_checkpoint(place, job.model.module, optimizer)
-        run = Run(**{key: value for key, value in read_state(place).items() if key in Run.__slots__})
-    module, optimizer = accelerator.prepare(job.model.module, optimizer)
-    watch = Watch(nothing_learned(options.loss, options.group_size), history=run.history)
+    module, optimizer = prepare(job.model, options, accelerator)
+    run = _taken_up(job, module, optimizer, accelerator) if resume else Run()
+    watch = Watch(run.recent)
     if run.step == 0:
-        _measure(job, run, accelerator, optimizer, steps)
-    saved = started = time.monotonic()
-    before = run.seconds
-    collapse = None
-    module.train()
-    while run.step < steps:
-        progress = _progress(run, steps, options.minutes * 60)
-        if progress >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * rate_factor(progress, steps, options)
-        torch.manual_seed(options.seed + run.step * 1009 + accelerator.process_index)  # of dropout
-        groups = step_groups(job.examples, schedule, run.step, options.group_size)
-        value, spread = _step(job, groups, module, optimizer, accelerator, loss)
-        run.step += 1
-        run.seconds = before + time.monotonic() - started
-        run.pairs += sum(len(group.passages) for group in groups)
-        run.spread = spread
-        watch.see(run.step, value, spread)
-        record = {"event": "step", "step": run.step, "steps": steps, "loss": value, "spread": spread}
-        job.listener(record | {"rate": optimizer.param_groups[0]["lr"], "seconds": run.seconds, "pairs": run.pairs})
-        if run.step % every == 0 or run.step == steps:
-            _measure(job, run, accelerator, optimizer, steps)
+        _measure(job, run, module, accelerator)
+    before, started = run.seconds, time.monotonic()
+    saved, collapse, asked = run.seconds, None, 0.0
+    with Interruption() as interruption:
+        while (progress := _progress(run, steps, options.minutes * 60)) < 1:
+            for group in optimizer.param_groups:
+                group["lr"] = options.learning_rate * rate_factor(progress, steps, options)
+            torch.manual_seed(options.seed + run.step * 1009 + accelerator.process_index)  # of dropout
+            groups = step_groups(job.material.examples, schedule, run.step, options.group_size)
             module.train()
-            if options.patience and run.since_best >= options.patience:
+            total, spread = _step(job, groups, module, optimizer, accelerator, loss)
+            # One clock, and one answer to whether to stop, for all processes.
+            clock = before + time.monotonic() - started if accelerator.is_main_process else 0.0
+            total, spread, run.seconds, asked = summed([total, spread, clock, interruption.asked], accelerator)
+            run.step += 1
+            run.pairs += sum(len(group.passages) for group in groups)
+            value, spread, line = total / len(groups), spread / len(groups), _line(groups, options)
+            watch.see(value, line, spread)
+            record = {"event": "step", "step": run.step, "steps": steps, "loss": value, "line": line, "spread": spread}
+            job.listener(record | {"rate": rate_of(optimizer), "seconds": run.seconds, "pairs": run.pairs})
+            collapse = watch.collapse(run.step)
+            stop = bool(asked) or bool(collapse and options.stop_on_collapse)
+            if run.step % every == 0 or run.step == steps:
+                _measure(job, run, module, accelerator)
+                stop |= bool(options.patience) and run.since_best >= options.patience
+                saved = -math.inf  # what measured best and how far the run is are kept together
+            if stop or run.seconds - saved > options.checkpoint_minutes * 60:
+                _keep(job, run, module, optimizer, accelerator)
+                saved = run.seconds
+            if stop:
                 break
-        collapse = watch.collapse()
-        if collapse and options.stop_on_collapse:
-            break
-        if time.monotonic() - saved > options.checkpoint_minutes * 60:
-            _keep(job, run, accelerator, optimizer)
-            saved = time.monotonic()
-    _keep(job, run, accelerator, optimizer)
-    return run, collapse
+    _keep(job, run, module, optimizer, accelerator)
+    return Trained(run, module, collapse, bool(asked) and run.step < steps)
 
 
 def _step(
     job: Job, groups: Sequence[Group], module: nn.Module, optimizer: Any, accelerator: Accelerator, loss: Loss
 ) -> tuple[float, float]:
-    """Take one step on this process's share of ``groups``; return the loss of all of them, and the spread."""
+    """Take one step on this process's share of ``groups``; return the sums of its losses and of its spreads."""
     mine = groups[accelerator.process_index :: accelerator.num_processes]
     parts = [mine[place :: job.options.accumulation] for place in range(job.options.accumulation)]
     parts = [part for part in parts if part]
@@ -123,7 +136,7 @@ def _step(
         with nullcontext() if last else accelerator.no_sync(module):
             batches, order, shape = job.model.batches(part, accelerator.device)
             with accelerator.autocast():
-                scores = module(batches, order)
+                scores = module(in_step(batches, job.options), order)
             filled = shape(scores)
             losses = loss(filled).sum()
             # Gradients of processes are averaged; every group of the step counts once.
@@ -134,8 +147,7 @@ def _step(
         accelerator.clip_grad_norm_(module.parameters(), job.options.max_gradient_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    sums: Any = accelerator.reduce(torch.stack([total, spread]), reduction="sum")
-    return float(sums[0]) / len(groups), float(sums[1]) / len(groups)
+    return float(total), float(spread)
 
 
 def _spread(groups: Groups) -> Tensor:
@@ -147,12 +159,21 @@ def _spread(groups: Groups) -> Tensor:
     return (((scores - mean[:, None]) ** 2 * there).sum(dim=1) / count).sqrt()
 
 
-def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return the trained parameters, matrices apart from biases and norms, which do not decay."""
-    trained = [(name, value) for name, value in module.named_parameters() if value.requires_grad]
-    matrices = [value for _, value in trained if value.ndim > 1]
-    others = [value for _, value in trained if value.ndim < 2]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+def _line(groups: Sequence[Group], options: TrainOptions) -> float | None:
+    """Return the loss of a model that scores all passages of ``groups`` alike."""
+    lines = [nothing_learned(options.loss, len(group.passages), loss_options(options)) for group in groups]
+    known = [line for line in lines if line is not None]
+    return sum(known) / len(known) if known else None
+
+
+def loss_options(options: TrainOptions) -> LossOptions:
+    """Return what the options say of losses."""
+    return LossOptions(options.margin, options.temperature, options.positive_weight)
+
+
+def rate_of(optimizer: Any) -> float:
+    """Return the learning rate of the last step."""
+    return float(optimizer.param_groups[0]["lr"])
 
 
 def rate_factor(progress: float, steps: int, options: TrainOptions) -> float:
@@ -177,44 +198,52 @@ def _progress(run: Run, steps: int, limit_seconds: float) -> float:
     return max(by_steps, run.seconds / limit_seconds) if limit_seconds else by_steps
 
 
-def _measure(job: Job, run: Run, accelerator: Accelerator, optimizer: Any, steps: int) -> None:
+def _measure(job: Job, run: Run, module: nn.Module, accelerator: Accelerator) -> None:
     """Measure on dev, and keep the weights where they are the best so far."""
-    if not job.dev:
+    options, lists = job.options, job.material.dev
+    if not lists:
         return
-    found = measure_model(job.model, job.dev, accelerator)
-    value = found.means[job.options.measure]
+    found = measure_model(job.model, lists, measures_of(options), options, accelerator)
+    run.first = run.first or found
     run.since_best += 1
-    if value > run.best_value:
-        run.best_step, run.best_value, run.since_best = run.step, value, 0
-        if accelerator.is_main_process:
-            save_checkpoint(job.folder / "best", run.step, job.model.module, optimizer.optimizer, {})
-    record = {"step": run.step, **found.means, "dev_loss": found.loss, "dev_spread": found.spread}
-    run.history.append(record)
-    job.listener({"event": "dev", "steps": steps, "best": run.best_step == run.step, **record})
+    if run.best is None or _standing(found, options) > _standing(run.best, options):
+        run.best_step, run.best, run.since_best = run.step, found, 0
+        state: dict[str, Any] | None = {} if accelerator.is_main_process else None
+        save_checkpoint(job.folder / "best", run.step, module, None, state)
+    record = {"event": "dev", "step": run.step, **found.means, "loss": found.loss, "line": found.line}
+    job.listener({**record, "spread": found.spread, "best": run.best_step == run.step, "questions": len(lists)})
 
 
-def measure_model(model: TrainedModel, lists: Sequence[DevList], accelerator: Accelerator) -> Measured:
-    """Measure ``model`` as it stands; gradients and dropout are off."""
-    model.module.eval()
-    return measure(lists, scorer(model, accelerator))
+def _standing(measured: Measured, options: TrainOptions) -> tuple[float, float]:
+    """Return what is compared: the deciding measure, and where it is the same the loss."""
+    return measured.means[options.measure], -measured.loss
 
 
-def scorer(model: TrainedModel, accelerator: Accelerator) -> ScorePassages:
-    """Return what scores passages with ``model`` as it stands."""
-
-    @torch.inference_mode()
-    def score(query: str, passages: Sequence[str]) -> FloatArray:
-        group = Group(query, tuple(passages), (0.0,) * len(passages))
-        batches, order, _ = model.batches([group], accelerator.device)
-        with accelerator.autocast():
-            values: FloatArray = model.module(batches, order).float().cpu().numpy()
-        return values
-
-    return score
+def measures_of(options: TrainOptions) -> tuple[str, ...]:
+    """Return the names of what is measured, the one that decides first."""
+    return tuple(dict.fromkeys((options.measure, *MEASURES)))
 
 
-def _keep(job: Job, run: Run, accelerator: Accelerator, optimizer: Any) -> None:
+def _keep(job: Job, run: Run, module: nn.Module, optimizer: Any, accelerator: Accelerator) -> None:
+    run.scaler = accelerator.scaler.state_dict() if accelerator.scaler else None
+    state = asdict(run) if accelerator.is_main_process else None
+    save_checkpoint(job.folder / "latest", run.step, module, optimizer.optimizer, state)
     if accelerator.is_main_process:
-        state = {name: getattr(run, name) for name in Run.__slots__ if name != "step"}
-        save_checkpoint(job.folder / "latest", run.step, job.model.module, optimizer.optimizer, state)
+        keep_only(job.folder / "latest", run.step)
+        keep_only(job.folder / "best", run.best_step)
     accelerator.wait_for_everyone()
+
+
+def _taken_up(job: Job, module: nn.Module, optimizer: Any, accelerator: Accelerator) -> Run:
+    """Return the run as its last checkpoint has it, weights and optimizer with it."""
+    place = latest_checkpoint(job.folder / "latest")
+    if place is None:
+        return Run()
+    load_checkpoint(place, module, optimizer.optimizer)
+    state = read_state(place)
+    for name in ("first", "best"):
+        state[name] = Measured(**state[name]) if state[name] else None
+    run = Run(**{key: value for key, value in state.items() if key in Run.__slots__})
+    if accelerator.scaler and run.scaler:
+        accelerator.scaler.load_state_dict(run.scaler)
+    return run

@@ -184,15 +184,23 @@ def open_loss(name: str, options: LossOptions | None = None) -> Loss:
     return partial(LOSSES[name], **told.get(name, {}))
 
 
-def nothing_learned(loss: str, passages: int) -> float | None:
-    """Return what a loss stands at for a model that scores all passages alike, one of them relevant; None: not known.
+def nothing_learned(loss: str, passages: int, options: LossOptions | None = None) -> float | None:
+    """Return the least loss that scores all alike can reach, one passage of a group relevant; None: not known.
 
     >>> round(nothing_learned("group_softmax", 8), 3)
     2.079
     """
+    options = options or LossOptions()
     if loss in {"group_softmax", "listnet"}:
         return math.log(passages)
-    if loss in {"pointwise", "ranknet"}:
+    if loss == "pointwise":
+        relevant, others = options.positive_weight, passages - 1
+        both = relevant + others
+        gain = relevant * math.log(both / relevant) + (others * math.log(both / others) if others else 0.0)
+        return gain / passages
+    if loss == "margin":
+        return options.margin
+    if loss == "ranknet":
         return math.log(2)
     return math.lgamma(passages + 1) if loss == "listmle" else None
 

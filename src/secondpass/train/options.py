@@ -27,8 +27,8 @@ class TrainOptions:
     dev: str = option("", "Examples or a task folder to measure on; empty: a part of the questions is held back.")
     general: str = option("", "A second task to measure before and after: what must not be forgotten.")
     output: str = option("tuned", "Folder for the trained model.")
-    loss: str = option("group_softmax", "What is learnt by; see train/losses.py for all.")
-    head: str = option("auto", "auto, own, mean or first: what the score is read from; auto: own, or mean.")
+    loss: str = option("group_softmax", "What is learnt by.")
+    head: str = option("auto", "What the score is read from; auto: the model's own head, else the mean of its tokens.")
     epochs: float = option(1.0, "How often every question is seen.")
     max_steps: int = option(0, "Steps after which the run ends (0: as many as the epochs have).")
     minutes: float = option(0.0, "Time after which the run ends (0: no limit); the rate falls to 0 by then.")
@@ -38,11 +38,12 @@ class TrainOptions:
     learning_rate: float = option(5e-5, "Highest learning rate.")
     weight_decay: float = option(0.01, "Weight decay (AdamW), not of biases and norms.")
     warmup: float = option(0.1, "Share of the steps, or number of steps from 1 on, in which the rate rises.")
-    schedule: str = option("linear", "How the rate falls: linear, cosine or constant.")
+    schedule: str = option("linear", "How the rate falls.")
     max_gradient_norm: float = option(1.0, "Gradients are cut to this length (0: never).")
-    max_tokens: int = option(0, "Longest input, question and passage (0: the model's own limit).")
+    max_tokens: int = option(0, "Longest input, question and passage (0: the model's own limit, at most 512).")
     dropout: float = option(-1.0, "Dropout of all layers (negative: the model's own).")
-    precision: str = option("auto", "auto, f32, bf16 or fp16: how products are computed; weights stay f32.")
+    precision: str = option("auto", "How products are computed; weights stay f32.")
+    shard: bool = option(False, "Spread weights and moments over the processes (FSDP) instead of keeping all on each.")
     gradient_checkpointing: bool = option(False, "Compute layers twice instead of keeping what they gave: less memory.")
     evaluate_every: int = option(0, "Steps between measurements on dev (0: ten in all).")
     patience: int = option(0, "End after so many measurements without a better one (0: never).")
@@ -60,14 +61,19 @@ class TrainOptions:
 
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
+    "loss": (
+        "group_softmax", "pointwise", "ranknet", "margin", "listnet", "listmle", "p_listmle", "lambda", "margin_mse",
+        "kl",
+    ),
     "head": ("auto", "own", "mean", "first"),
     "schedule": ("linear", "cosine", "constant"),
     "precision": ("auto", "f32", "bf16", "fp16"),
-}
+}  # fmt: skip
 _LEAST: Mapping[str, float] = {
     "epochs": 0, "max_steps": 0, "minutes": 0, "group_size": 2, "batch_size": 1, "accumulation": 1, "learning_rate": 0,
     "weight_decay": 0, "warmup": 0, "max_gradient_norm": 0, "max_tokens": 0, "evaluate_every": 0, "patience": 0,
     "checkpoint_minutes": 0, "dev_questions": 1, "threads": 0, "temperature": 1e-6,
+    "positive_weight": 1e-6, "dev_share": 0, "margin": 0,
 }  # fmt: skip
 
 

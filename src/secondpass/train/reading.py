@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from secondpass.train.encoder import ClassifierScores, PairEncoder, batches_of
 from secondpass.train.groups import Group
@@ -29,7 +29,7 @@ class Cutting:
 class TrainedModel:
     """A model in training: what computes scores, and how texts are read for it."""
 
-    folder: Path
+    tokenizer_folder: Path
     module: ClassifierScores
     reader: PairEncoder
     pad_id: int
@@ -59,8 +59,3 @@ def fill(scores: Tensor, groups: Sequence[Group]) -> Groups:
     known = [group.teacher for group in groups if group.teacher is not None]
     teacher = matrix(known) if len(known) == len(groups) else None
     return Groups(filled, there.to(device), matrix([group.grades for group in groups]), teacher)
-
-
-def as_module(model: nn.Module) -> ClassifierScores:
-    """Return ``model`` as the loop computes it."""
-    return ClassifierScores(model)

@@ -3,139 +3,230 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
-from secondpass.data.collections import read_task
-from secondpass.data.training import TrainExample
-from secondpass.data.training_read import good_examples, open_examples
+from secondpass.data.training_findings import CheckReport
 from secondpass.errors import InputError
-from secondpass.models.checkpoint import read_checkpoint
-from secondpass.models.module_list import transformer_folder
 from secondpass.models.source import resolve
 from secondpass.train.card import model_card
-from secondpass.train.checkpoints import latest_checkpoint, load_checkpoint
-from secondpass.train.development import DevList, Measured, lists_of_examples, lists_of_task
-from secondpass.train.encoder import PairEncoder, open_classifier
-from secondpass.train.loop import Job, Listener, Run, measure_model, parameter_groups, scorer, train
+from secondpass.train.checkpoints import checkpoint_of, latest_checkpoint, load_checkpoint
+from secondpass.train.development import Measured
+from secondpass.train.devices import open_accelerator
+from secondpass.train.doctor import examine
+from secondpass.train.loop import Job, Run, Trained, measures_of, total_steps, train
+from secondpass.train.material import read_material
+from secondpass.train.metrics import Curves, Listener, MetricsFile
+from secondpass.train.opening import open_model
 from secondpass.train.options import TrainOptions, as_toml
-from secondpass.train.reading import TrainedModel, as_module
-from secondpass.train.saving import save_model
+from secondpass.train.saving import check_output, probe_pairs, save_model
+from secondpass.train.scoring import measure_model, score_lists
+from secondpass.train.verdict import Verdict, judge
 from secondpass.train.watch import Collapse
 
-_RUN_FOLDER = ".run"
+_OPTIONS, _GENERAL, _METRICS, _OUTCOME = "options.toml", "general.json", "metrics.jsonl", "outcome.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run came to: the model on dev before and after (None: there is no dev set), and what went wrong."""
+    """What a run came to: verdicts on dev and on the general set (none where nothing was measured), what went wrong."""
 
     output: Path
     run: Run
-    before: Measured | None
-    after: Measured | None
+    verdicts: tuple[Verdict, ...]
     collapse: Collapse | None
+    notes: tuple[str, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing was learned, or what was to get better got worse."""
+        return self.collapse is not None or any(verdict.kind == "worse" for verdict in self.verdicts[:1])
 
 
-def run_training(options: TrainOptions, listener: Listener, resume: bool = False) -> Outcome:
-    """Train as ``options`` say, and write the model to ``options.output``.
+def run_training(
+    options: TrainOptions,
+    listener: Listener,
+    resume: bool = False,
+    checked: Callable[[CheckReport], None] | None = None,
+) -> Outcome | None:
+    """Train as ``options`` say, and write the model to ``options.output``; None on all processes but the first.
+
+    ``checked`` hears what the data look like, before anything is trained.
 
     Raises:
         InputError: options, model or data cannot be used; nothing is written.
         StoreError: the disk is full; the last checkpoint is whole.
+        KeyboardInterrupt: the run was interrupted, and can be resumed.
     """
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    accelerator = Accelerator(mixed_precision=_precision(options))
-    source = resolve(options.model)
-    examples, dev = read_data(options)
-    model = open_model(source.folder, options)
+    accelerator = open_accelerator(options)
+    first = accelerator.is_main_process
+    check_output(Path(options.output))
+    material = read_material(options)
+    with accelerator.main_process_first():
+        source = resolve(options.model).folder
+    model = open_model(source, options)
+    folder = run_folder(options)
+    step = _started(folder, options, resume, accelerator)
+    if first and checked and not step:
+        checked(examine(options, material, model.reader))
     model.module.to(accelerator.device)
-    job = Job(
-        options, model, examples, dev, Path(options.output).with_name(Path(options.output).name + _RUN_FOLDER), listener
-    )
-    _check_resume(job, resume)
-    before = measure_model(model, dev, accelerator) if dev else None
-    run, collapse = train(job, accelerator, resume)
-    best = latest_checkpoint(job.folder / "best")
-    if best:
-        load_checkpoint(best, model.module, torch.optim.AdamW(parameter_groups(model.module, 0.0)))
-    after = measure_model(model, dev, accelerator) if dev else None
-    outcome = Outcome(Path(options.output), run, before, after, collapse)
+    with _heard_by(folder, options, listener if first else None, step) as hear:
+        return _run(Job(options, model, material, folder, hear), source, accelerator, step)
+
+
+def _run(job: Job, source: Path, accelerator: Accelerator, step: int) -> Outcome | None:
+    """Measure, train, measure, write."""
+    for note in job.material.notes:
+        job.listener({"event": "note", "step": step, "text": note})
+    steps = total_steps(job.options, len(job.material.examples))
+    where = {"folder": str(job.folder), "devices": _devices(accelerator)}
+    job.listener({"event": "start", "step": step, "steps": steps, **where})
+    general = _general_before(job, accelerator, step)
+    trained = train(job, accelerator, resume=step > 0)
+    if trained.interrupted:
+        text = f"interrupted after step {trained.run.step:,}; all of it is kept in {job.folder}: go on with --resume"
+        job.listener({"event": "note", "step": trained.run.step, "text": text})
+        raise KeyboardInterrupt
+    return _finish(job, trained, general, source, accelerator)
+
+
+def run_folder(options: TrainOptions) -> Path:
+    """Return the folder that a run keeps its checkpoints and metrics in, beside its output."""
+    output = Path(options.output)
+    return output.with_name(f"{output.name}.run")
+
+
+def _started(folder: Path, options: TrainOptions, resume: bool, accelerator: Accelerator) -> int:
+    """Return the step from which the run goes on, its folder being there; what is left of a finished run goes.
+
+    Raises:
+        InputError: there is nothing to resume, it was told otherwise, or an unfinished run would be lost.
+    """
+    place, kept = latest_checkpoint(folder / "latest"), folder / _OPTIONS
+    written = as_toml(options)
+    if resume:
+        if place is None:
+            raise InputError(f"There is no run to resume in {folder}.")
+        if _decides(kept.read_text(encoding="utf-8")) != _decides(written):
+            raise InputError(f"The run in {folder} was started with other options ({kept}); resume it with those.")
+        return int(place.name.rpartition("-")[2])
+    if place is not None and not (folder / _OUTCOME).is_file():
+        raise InputError(
+            f"There is an unfinished run in {folder}; go on with --resume, or delete the folder to start anew."
+        )
+    accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _save(job, outcome, source.folder, accelerator)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        kept.write_text(written, encoding="utf-8")
+    accelerator.wait_for_everyone()
+    return 0
+
+
+def _decides(written: str) -> list[str]:
+    """Return the lines of options that a result depends on."""
+    free = ("threads", "checkpoint_minutes", "tensorboard", "shard")
+    return [line for line in written.splitlines() if not line.startswith(("#", *(f"{name} =" for name in free)))]
+
+
+def _unheard(_: dict[str, Any]) -> None:
+    """Hear nothing."""
+
+
+@contextmanager
+def _heard_by(folder: Path, options: TrainOptions, listener: Listener | None, step: int) -> Iterator[Listener]:
+    """Yield what tells everyone who listens; on processes but the first nobody does."""
+    if listener is None:
+        yield _unheard
+        return
+    curves = Curves(folder / "tensorboard", step) if options.tensorboard else None
+    listeners: list[Listener] = [MetricsFile(folder / _METRICS, step), *([curves] if curves else []), listener]
+
+    def hear(record: dict[str, Any]) -> None:
+        for one in listeners:
+            one(record)
+
+    try:
+        yield hear
+    finally:
+        if curves:
+            curves.close()
+
+
+def _devices(accelerator: Accelerator) -> str:
+    precision = {"no": "f32"}.get(accelerator.mixed_precision, accelerator.mixed_precision)
+    processes = f"{accelerator.num_processes} processes, " if accelerator.num_processes > 1 else ""
+    return f"{processes}{accelerator.device.type}, {precision}"
+
+
+def _general_before(job: Job, accelerator: Accelerator, step: int) -> Measured | None:
+    """Measure what must not be forgotten before the first step; a resumed run measured it then."""
+    lists, path = job.material.general, job.folder / _GENERAL
+    if not lists:
+        return None
+    if step and path.is_file():
+        return Measured(**json.loads(path.read_text(encoding="utf-8")))
+    found = measure_model(job.model, lists, measures_of(job.options), job.options, accelerator)
+    if accelerator.is_main_process:
+        path.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    return found
+
+
+def _finish(
+    job: Job, trained: Trained, general: Measured | None, source: Path, accelerator: Accelerator
+) -> Outcome | None:
+    """Take the best weights, judge them, and write the model."""
+    options, run = job.options, trained.run
+    if best := checkpoint_of(job.folder / "best", run.best_step):
+        load_checkpoint(best, trained.module, None)
+    verdicts = []
+    if run.first and run.best:
+        verdicts.append(judge("dev", job.material.dev, run.first, run.best))
+    if general:
+        after = measure_model(job.model, job.material.general, measures_of(options), options, accelerator)
+        verdicts.append(judge("general", job.material.general, general, after))
+    weights = get_model_state_dict(trained.module, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    accelerator.wait_for_everyone()
+    if not accelerator.is_main_process:
+        return None
+    outcome = Outcome(Path(options.output), run, tuple(verdicts), trained.collapse, _notes(job, run))
+    _write(job, outcome, source, weights)
     return outcome
 
 
-def read_data(options: TrainOptions) -> tuple[list[TrainExample], list[DevList]]:
-    """Read the examples and the dev lists; without dev data some questions are held back."""
-    if not options.train:
-        raise InputError("There is nothing to learn from; give train = FILE, in any form that `secondpass data` reads.")
-    examples = [example for example in good_examples(open_examples(options.train)) if example.negatives]
-    if options.dev:
-        return examples, read_dev(options.dev, options)
-    held = max(1, round(len(examples) * options.dev_share)) if options.dev_share else 0
-    draw = torch.Generator().manual_seed(options.seed)
-    order = torch.randperm(len(examples), generator=draw).tolist()
-    queries = {examples[index].query.strip() for index in order[:held]}
-    kept = [example for example in examples if example.query.strip() not in queries]
-    back = [example for example in examples if example.query.strip() in queries]
-    return kept, lists_of_examples(back, options.dev_questions, options.seed)
+def _notes(job: Job, run: Run) -> tuple[str, ...]:
+    cutting, notes = job.model.cutting, list(job.material.notes)
+    if run.best_step == 0:
+        notes.append("no measurement was better than the start: the model is the one that training started from")
+    elif run.best_step > 0:
+        notes.append(f"the weights are those of step {run.best_step:,} of {run.step:,}, which measured best")
+    if cutting.cut:
+        share = cutting.cut / cutting.pairs
+        notes.append(f"{share:.1%} of the pairs were longer than {job.model.reader.max_tokens:,} tokens and were cut")
+    return tuple(notes)
 
 
-def read_dev(path: str, options: TrainOptions) -> list[DevList]:
-    """Read dev lists of a task folder, or of examples."""
-    if Path(path).is_dir() and any(Path(path).glob("qrels*")):
-        return lists_of_task(read_task(path), options.dev_questions)
-    return lists_of_examples(good_examples(open_examples(path)), options.dev_questions, options.seed)
-
-
-def open_model(folder: Path, options: TrainOptions) -> TrainedModel:
-    """Open what is trained; a head is made where there is none."""
-    checkpoint = read_checkpoint(folder)
-    inner = transformer_folder(folder)
-    head = options.head
-    if head == "auto":
-        head = "own" if checkpoint.kind == "cross-encoder" else "mean"
-    dropout = options.dropout if options.dropout >= 0 else None
-    module = open_classifier(inner, head, dropout, options.seed)
-    if options.gradient_checkpointing:
-        module.gradient_checkpointing_enable()  # type: ignore[operator]
-    positions = int(checkpoint.config.get("max_position_embeddings") or 512)
-    limit = min(options.max_tokens or 512, positions)
-    segments = int(checkpoint.config.get("type_vocab_size") or 0)
-    reader = PairEncoder(folder if (folder / "tokenizer.json").is_file() else inner, segments, limit)
-    pad_id = int(checkpoint.config.get("pad_token_id") or 0)
-    return TrainedModel(folder, as_module(module), reader, pad_id, segments > 1)
-
-
-def _precision(options: TrainOptions) -> str:
-    if options.precision != "auto":
-        return {"f32": "no", "bf16": "bf16", "fp16": "fp16"}[options.precision]
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16" if fast else "no"
-
-
-def _check_resume(job: Job, resume: bool) -> None:
-    """Refuse to go on with a run that was told otherwise, and to overwrite one that nobody asked to drop."""
-    kept = job.folder / "options.toml"
-    written = as_toml(job.options)
-    if resume and kept.is_file() and kept.read_text(encoding="utf-8") != written:
-        raise InputError(f"The run in {job.folder} was started with other options ({kept}); resume it with those.")
-    if resume and latest_checkpoint(job.folder / "latest") is None:
-        raise InputError(f"There is no run to resume in {job.folder}.")
-    job.folder.mkdir(parents=True, exist_ok=True)
-    kept.write_text(written, encoding="utf-8")
-
-
-def _save(job: Job, outcome: Outcome, source: Path, accelerator: Accelerator) -> None:
-    job.model.module.eval()
-    card = model_card(job.options, outcome.before, outcome.after, outcome.run.seconds)
-    limit = job.model.reader.max_tokens
-    save_model(job.model.module.model, source, outcome.output, limit, scorer(job.model, accelerator), job.dev, card)
-    (job.folder / "outcome.json").write_text(json.dumps(outcome.run.history), encoding="utf-8")
+def _write(job: Job, outcome: Outcome, source: Path, weights: dict[str, Any]) -> None:
+    """Write the model from a module that is no longer wrapped, in f32, and the outcome beside the checkpoints."""
+    plain = open_model(source, replace(job.options, gradient_checkpointing=False, dropout=-1.0))
+    plain.module.load_state_dict(weights)
+    plain.module.eval()
+    pairs = [one for one in probe_pairs(job.material.dev) if not plain.reader.encode(one.query, one.passages).cut]
+    scores = score_lists(plain, pairs, replace(job.options, shard=False), torch.device("cpu"))
+    probes = [(one, float(values[0])) for one, values in zip(pairs, scores, strict=True)]
+    card = model_card(job.options, outcome.verdicts, outcome.run.seconds, outcome.notes)
+    module: nn.Module = plain.module.model
+    save_model(module, plain.tokenizer_folder, outcome.output, plain.reader.max_tokens, probes, card)
+    record = {"output": str(outcome.output), "failed": outcome.failed, "notes": outcome.notes,
+              "collapse": outcome.collapse and str(outcome.collapse), "seconds": outcome.run.seconds,
+              "verdicts": [asdict(verdict) | {"said": str(verdict)} for verdict in outcome.verdicts]}  # fmt: skip
+    (job.folder / _OUTCOME).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")

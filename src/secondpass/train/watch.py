@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 _STEPS = 60
 """Steps that are looked at together; a healthy run has left the line long before."""
@@ -35,26 +33,26 @@ class Collapse:
 
 @dataclass(slots=True)
 class Watch:
-    """Sees every step. ``line``: the loss of a model that has learnt nothing (None: not known for this loss)."""
+    """Sees every step; ``recent`` is what it remembers of the last ones: loss, line and spread of each.
 
-    line: float | None
-    history: list[dict[str, Any]] = field(default_factory=list)
-    _losses: deque[float] = field(default_factory=lambda: deque(maxlen=_STEPS))
-    _spreads: deque[float] = field(default_factory=lambda: deque(maxlen=_STEPS))
-    _step: int = 0
+    The line of a step is the loss of a model that has learnt nothing (None: not known for this loss).
+    """
 
-    def see(self, step: int, loss: float, spread: float) -> None:
+    recent: list[tuple[float, float | None, float]] = field(default_factory=list)
+
+    def see(self, loss: float, line: float | None, spread: float) -> None:
         """Hear of one step."""
-        self._step = step
-        self._losses.append(loss)
-        self._spreads.append(spread)
+        self.recent.append((loss, line, spread))
+        del self.recent[:-_STEPS]
 
-    def collapse(self) -> Collapse | None:
+    def collapse(self, step: int) -> Collapse | None:
         """Return what is wrong, once enough steps were seen to say so."""
-        if len(self._losses) < _STEPS:
+        if len(self.recent) < _STEPS:
             return None
-        late = list(self._losses)[_STEPS // 2 :]
-        loss, spread = sum(late) / len(late), sum(list(self._spreads)[_STEPS // 2 :]) / len(late)
-        stuck = self.line is not None and loss > self.line * (1 - _LEAST_DROP)
+        late = self.recent[_STEPS // 2 :]
+        loss, spread = sum(one[0] for one in late) / len(late), sum(one[2] for one in late) / len(late)
+        lines = [one[1] for one in late if one[1] is not None]
+        line = sum(lines) / len(lines) if lines else None
+        stuck = line is not None and loss > line * (1 - _LEAST_DROP)
         alike = spread < _LEAST_SPREAD
-        return Collapse(self._step, loss, self.line, spread) if stuck or alike else None
+        return Collapse(step, loss, line, spread) if stuck or alike else None

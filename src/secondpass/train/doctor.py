@@ -1,0 +1,69 @@
+"""Look at what a run is told to learn from, before anything is trained: what would spoil it, or make it worth less."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from secondpass.data.passages import BadLine
+from secondpass.data.token_lengths import TokenLengths
+from secondpass.data.training_check import CheckOptions, check
+from secondpass.data.training_findings import CheckReport, Finding
+from secondpass.data.training_read import Examples, open_examples
+from secondpass.train.encoder import PairEncoder
+from secondpass.train.material import Material
+from secondpass.train.options import TrainOptions
+
+_LENGTH_ROWS, _NEAR_ROWS = 2_000, 20_000
+
+
+def examine(options: TrainOptions, material: Material, reader: PairEncoder) -> CheckReport:
+    """Check the training file as `secondpass data check` does, in the tokens and up to the length of this run.
+
+    Raises:
+        InputError: a line of it cannot be used.
+    """
+    train = open_examples(options.train)
+    lengths = TokenLengths(
+        options.model,
+        reader.max_tokens,
+        reader.special_count,
+        estimated=False,
+        count=lambda texts: [len(ids) for ids in reader.ids(texts)],
+    )
+    asked = CheckOptions(_dev(options), lengths, _LENGTH_ROWS, near_rows=_NEAR_ROWS, seed=options.seed)
+    problems: list[BadLine] = []
+    report = check(train, asked, problems).report
+    return replace(report, findings=(*report.findings, *_of_groups(options, material), *_of_dev(material)))
+
+
+def _dev(options: TrainOptions) -> Examples | None:
+    """Return the development set as examples; a task folder is looked at for leaks where it is one of those too."""
+    if not options.dev or (Path(options.dev).is_dir() and not (Path(options.dev) / "corpus.jsonl").is_file()):
+        return None
+    if Path(options.dev).is_dir():
+        return None
+    return open_examples(options.dev)
+
+
+def _of_groups(options: TrainOptions, material: Material) -> list[Finding]:
+    """Say where the file has fewer negatives than a group wants."""
+    examples = material.examples
+    short = [example for example in examples if len(example.negatives) < options.group_size - 1]
+    if not short:
+        return []
+    most = max(len(example.negatives) for example in examples) + 1
+    what = f"questions with fewer negatives than a group of {options.group_size} wants; their groups are smaller"
+    advice = f"group_size = {most} is the most that any question fills" if len(short) == len(examples) else ""
+    advice = advice or "data mine finds more"
+    places = tuple(example.place for example in short[:5])
+    return [Finding("small_groups", "note", len(short), len(examples), what, advice, places)]
+
+
+def _of_dev(material: Material) -> list[Finding]:
+    """Say where there are too few questions to show a difference."""
+    count = len(material.dev)
+    if count >= 50:
+        return []
+    what = "questions to measure on; only a large difference can be shown with so few"
+    return [Finding("few_dev_questions", "note", count, count, what, "give more in dev = FILE, 200 or more")]

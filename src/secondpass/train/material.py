@@ -1,0 +1,112 @@
+"""What a run learns from and what it is measured on, read from the files that its options name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from secondpass.data.collections import read_task
+from secondpass.data.training import TrainExample
+from secondpass.data.training_groups import grouped
+from secondpass.data.training_read import Examples, good_examples, open_examples
+from secondpass.data.training_split import plan_split
+from secondpass.errors import InputError
+from secondpass.train.development import DevList, drawn, lists_of_examples, lists_of_task
+from secondpass.train.losses import NEED_TEACHER
+from secondpass.train.options import TrainOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Examples to learn from, lists to measure on (``general``: those of other work), and what was left out."""
+
+    examples: list[TrainExample]
+    dev: list[DevList]
+    general: list[DevList]
+    notes: tuple[str, ...] = ()
+
+
+def read_material(options: TrainOptions) -> Material:
+    """Read everything that ``options`` name; without dev data a part of the questions is held back.
+
+    Raises:
+        InputError: a file cannot be used, or there is nothing to learn from.
+    """
+    if not options.train:
+        raise InputError("There is nothing to learn from; give train = FILE, in any form that `secondpass data` reads.")
+    notes: list[str] = []
+    examples = [example for example in _questions(open_examples(options.train)) if _teaches(example, notes)]
+    notes = [f"{count:,} {what}" for what, count in Counter(notes).items()]
+    if not examples:
+        raise InputError(
+            f"{options.train} has no question with both a positive and a negative, so that there is nothing to learn "
+            "from; `secondpass data mine` finds negatives."
+        )
+    if options.loss in NEED_TEACHER and any(example.negative_scores is None for example in examples):
+        raise InputError(
+            f"The loss {options.loss} learns from a teacher's scores, and examples of {options.train} have none; give "
+            "pos_scores and neg_scores, or take another loss, such as group_softmax."
+        )
+    if options.dev:
+        dev = read_lists(options.dev, options, notes)
+    else:
+        examples, dev = _held_back(examples, options, notes)
+    general = read_lists(options.general, options, notes) if options.general else []
+    return Material(examples, dev, general, tuple(notes))
+
+
+def read_lists(path: str, options: TrainOptions, notes: list[str]) -> list[DevList]:
+    """Read the lists of a task folder, or of examples; of many, some are drawn.
+
+    Raises:
+        InputError: nothing can be measured with them.
+    """
+    if Path(path).is_dir() and any(Path(path).glob("qrels*")):
+        lists = lists_of_task(read_task(path))
+    else:
+        lists = lists_of_examples(_questions(open_examples(path)), options.seed)
+    if not lists:
+        raise InputError(
+            f"{path} has no question with both a relevant passage and another one; nothing can be measured."
+        )
+    return _some(lists, path, options, notes)
+
+
+def _questions(examples: Examples) -> Iterator[TrainExample]:
+    """Yield an example a question: of pairs, the rows of a question are brought together."""
+    good = good_examples(examples)
+    return grouped(good, Counter()) if examples.form == "pairs" else good
+
+
+def _teaches(example: TrainExample, notes: list[str]) -> bool:
+    if not example.positives:
+        notes.append("questions without a positive, left out")
+    elif not example.negatives:
+        notes.append("questions without a negative, left out")
+    return bool(example.positives and example.negatives)
+
+
+def _held_back(
+    examples: list[TrainExample], options: TrainOptions, notes: list[str]
+) -> tuple[list[TrainExample], list[DevList]]:
+    """Part the examples so that neither a question nor a right passage is on both sides."""
+    if not options.dev_share or len(examples) < 2:
+        return examples, []
+    try:
+        plan = plan_split(examples, options.dev_share, "document", options.seed)
+    except InputError as error:
+        notes.append(f"nothing is held back to measure on: {error}")
+        return examples, []
+    kept = [example for example, is_dev in zip(examples, plan.dev, strict=True) if not is_dev]
+    held = [example for example, is_dev in zip(examples, plan.dev, strict=True) if is_dev]
+    notes.append(f"{len(held):,} of {len(examples):,} questions are held back to measure on")
+    return kept, _some(lists_of_examples(held, options.seed), options.train, options, notes)
+
+
+def _some(lists: list[DevList], path: str, options: TrainOptions, notes: list[str]) -> list[DevList]:
+    some = drawn(lists, options.dev_questions, options.seed)
+    if len(some) < len(lists):
+        notes.append(f"measured on {len(some):,} of {len(lists):,} questions of {path}, drawn at random")
+    return some
