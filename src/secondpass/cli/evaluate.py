@@ -73,7 +73,7 @@ def _write(report: Report, request: EvaluationRequest) -> None:
         write_report_json(report, request.out)
         click.echo(plain(f"written: {request.out}"), err=True)
     if request.page:
-        page: Any = importlib.import_module("secondpass.evaluate.page")
+        page: Any = importlib.import_module("secondpass.report.page")
         page.write_page(report, Path(request.page))
         click.echo(plain(f"written: {request.page}"), err=True)
     if request.mteb_results:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secondpass.evaluate.markup import Markup, element, escape
 from secondpass.merge.sweep import Sweep, TaskValue
+from secondpass.report.markup import Markup, element, escape
 
 _ROWS = 11
 _COLUMNS = 6

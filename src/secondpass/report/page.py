@@ -12,13 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from secondpass.data.lines import write_whole
-from secondpass.evaluate.markup import EMPTY, Markup, Text, both, data, element, escape, join
-from secondpass.evaluate.page_closing import closing
-from secondpass.evaluate.page_numbers import count
-from secondpass.evaluate.page_summary import summary
-from secondpass.evaluate.page_tables import matrix_table, overall_table
-from secondpass.evaluate.page_task import task_section
-from secondpass.evaluate.page_texts import (
+from secondpass.evaluate.records import Report
+from secondpass.report.markup import EMPTY, Markup, Text, both, data, element, escape, join
+from secondpass.report.page_closing import closing
+from secondpass.report.page_numbers import count
+from secondpass.report.page_summary import summary
+from secondpass.report.page_tables import matrix_table, overall_table
+from secondpass.report.page_task import task_section
+from secondpass.report.page_texts import (
     CHOOSE_LANGUAGE,
     CLOSING,
     CONTENTS,
@@ -29,10 +30,9 @@ from secondpass.evaluate.page_texts import (
     TASKS,
     TITLE,
 )
-from secondpass.evaluate.plot_forest import forest_plots
-from secondpass.evaluate.plot_latency import latency_over_tasks
-from secondpass.evaluate.plots import figure
-from secondpass.evaluate.records import Report
+from secondpass.report.plot_forest import forest_plots
+from secondpass.report.plot_latency import latency_over_tasks
+from secondpass.report.plots import figure
 
 SECTIONS = {"summary": SUMMARY, "overall": OVERALL, "tasks": TASKS, "closing": CLOSING}
 
@@ -68,7 +68,7 @@ def page_html(report: Report) -> str:
 @cache
 def _own(name: str) -> Markup:
     """Return a file of the package as it stands: style and script are ours, and are not escaped."""
-    return Markup(files("secondpass.evaluate").joinpath(name).read_text(encoding="utf-8"))
+    return Markup(files("secondpass.report").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _policy() -> str:
