@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.evaluate.reports import MEASURES
 from tests.evaluate.small_tasks import make_task
+from tests.report.reports import MEASURES
 
 from secondpass.errors import InputError
 from secondpass.evaluate.experiment import evaluate
