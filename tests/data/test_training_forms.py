@@ -122,7 +122,7 @@ def test_the_published_example_is_read_whole() -> None:
         (FLAG | {"neg_scores": [1, "high"]}, "item 2 is 'high'"),
         (FLAG | {"neg_scores": [1, float("nan")], "pos_scores": [1]}, "item 2 is nan; accepted is a finite number"),
         (FLAG | {"pos_scores": [1]}, '"pos_scores" is there and neg_scores is not'),
-        (FLAG | {"negs": []}, "the key 'negs' means nothing in the form flag; did you mean 'neg'"),
+        (FLAG | {"negs": []}, "the key 'negs' means nothing in the form flag (did you mean 'neg'"),
         (FLAG | {"source": "web"}, "--ignore source"),
         (FLAG | {"relevant_passages": []}, "'pos' and 'relevant_passages' mean the same"),
         (FLAG | {"id": 3}, "the id 3 stands on line 1 too"),
@@ -149,6 +149,7 @@ def test_a_bad_line_is_named_with_what_was_found_and_what_is_accepted(tmp_path: 
         ([{"query": "西安", "positives": ["城墙"]}], "did you mean 'positive' for 'positives'?"),
         ([{"question": "西安", "answer": "城墙"}], "--column KEY=COLUMN"),
         ([{}], "(none)"),
+        ([{"query": "西安", "positive": "城墙", "negatve_2": "x"}], "did you mean 'negative_2' for 'negatve_2'?"),
     ],
 )
 def test_a_file_of_no_form_is_refused_at_once(tmp_path: Path, records: list[object], said: str) -> None:

@@ -153,15 +153,12 @@ def canonical(record: Mapping[str, Any], form: Form, ignored: Iterable[str], pla
     Raises:
         InputError: a key means nothing in this form, two spell the same, or one that every line has is not there.
     """
+    check_keys(record, form, ignored, place)
     known: dict[str, Any] = {}
     spelled: dict[str, str] = {}
     for spelling, value in record.items():
         key = form.key_of(spelling)
-        if key is None:
-            if spelling in ignored:
-                continue
-            raise InputError(_unknown(spelling, record, form, place))
-        if value is None:
+        if key is None or value is None:
             continue
         if key in known:
             raise InputError(f"{place}: {spelled[key]!r} and {spelling!r} mean the same; keep one of them.")
@@ -171,6 +168,17 @@ def canonical(record: Mapping[str, Any], form: Form, ignored: Iterable[str], pla
         wanted = " or ".join(f'"{spelling}"' for spelling in form.spellings[missing[0]])
         raise InputError(f"{place}: there is no {wanted}; accepted is {form.shape}.")
     return known
+
+
+def check_keys(record: Mapping[str, Any], form: Form, ignored: Iterable[str], place: str) -> None:
+    """Refuse a record with a key that means nothing in its form.
+
+    Raises:
+        InputError: the message names the key, and the nearest one that means something.
+    """
+    for spelling in record:
+        if form.key_of(spelling) is None and spelling not in ignored:
+            raise InputError(_unknown(spelling, record, form, place))
 
 
 def numbered_negatives(record: Mapping[str, Any]) -> list[str]:
@@ -195,11 +203,17 @@ def _unknown(spelling: str, record: Mapping[str, Any], form: Form, place: str) -
         None,
     )
     mixed = f"; this line is of the form {other}, the file began as {form.name}" if other else ""
+    said = mixed or _hint([spelling], _near_spellings(form, spelling))
     return (
-        f"{place}: the key {spelling!r} means nothing in the form {form.name}{mixed}"
-        f"{'' if mixed else _hint([spelling], form.all_spellings)}. Accepted is {form.shape}; what is to be left "
-        f"out is named by --ignore {spelling}."
+        f"{place}: the key {spelling!r} means nothing in the form {form.name}{said}. Accepted is {form.shape}; "
+        f"what is to be left out is named by --ignore {spelling}."
     )
+
+
+def _near_spellings(form: Form, spelling: str) -> list[str]:
+    """Return what a key may have been meant to be; negatives of triplets are numbered."""
+    numbers = re.findall(r"\d+", spelling) if form.name == "triplets" else []
+    return [*(f"negative_{number}" for number in numbers), *form.all_spellings]
 
 
 def _hint(found: Iterable[str], accepted: Iterable[str]) -> str:
@@ -208,7 +222,7 @@ def _hint(found: Iterable[str], accepted: Iterable[str]) -> str:
         if spelling in choices:
             continue
         if near := difflib.get_close_matches(spelling.lower(), choices, n=1, cutoff=0.7):
-            return f"; did you mean {near[0]!r} for {spelling!r}?"
+            return f" (did you mean {near[0]!r} for {spelling!r}?)"
     return ""
 
 

@@ -11,7 +11,7 @@ from secondpass.data.lines import STREAM
 from secondpass.data.passages import BadLine
 from secondpass.data.training import TrainExample
 from secondpass.data.training_folders import FolderFiles, find_files, read_folder
-from secondpass.data.training_forms import FORMS, LINE_FORMS, Form, FormName, canonical, detect_form
+from secondpass.data.training_forms import FORMS, LINE_FORMS, Form, FormName, canonical, check_keys, detect_form
 from secondpass.data.training_parse import parse_example
 from secondpass.data.training_rows import Row, read_rows
 from secondpass.errors import InputError
@@ -70,6 +70,8 @@ def open_examples(path: str | Path, options: ReadOptions | None = None) -> Examp
     rows = read_rows(path, options.columns)
     first = list(itertools.islice(rows, _LOOKED_AT))
     form = _form_of(first, path, options)
+    if row := next((row for row in first if isinstance(row, Row)), None):
+        check_keys(row.record, form, options.ignored, f"{path}:{row.number}")
     if path == STREAM:
         return Examples(path, form.name, lambda: _parsed(itertools.chain(first, rows), path, form, options))
     return Examples(path, form.name, lambda: _parsed(read_rows(path, options.columns), path, form, options))
