@@ -17,7 +17,7 @@ from secondpass import Workbench
 from secondpass.cli.main import cli
 from secondpass.errors import InputError
 from secondpass.evaluate.labelling_files import read_about
-from secondpass.evaluate.tuning_files import read_tuning
+from secondpass.tune.files import read_tuning
 
 Run = Callable[..., Any]
 CITIES = ["西安", "北京", "上海", "广州", "成都", "Lisbon", "Paris", "Berlin", "Madrid", "Vienna"]

@@ -15,10 +15,10 @@ from secondpass.cli.reranking import RerankingCommand
 from secondpass.cli.tune_options import TuningRequest, request_from, tuning_options
 from secondpass.cli.tune_table import print_tuning
 from secondpass.cli.tune_tasks import depths_of, lowest_grade, read_tuning_task
-from secondpass.evaluate.tuning import tune as find_setting
-from secondpass.evaluate.tuning_files import tuning_object, write_tuning
-from secondpass.evaluate.tuning_records import TuningReport
 from secondpass.rerank.names import open_reranker
+from secondpass.tune.files import tuning_object, write_tuning
+from secondpass.tune.records import TuningReport
+from secondpass.tune.tuning import tune as find_setting
 
 
 @click.command(cls=RerankingCommand)

@@ -19,11 +19,11 @@ from secondpass.data.corpora import Titles
 from secondpass.embed.names import open_embedder
 from secondpass.errors import InputError
 from secondpass.evaluate.options import FirstStageName
-from secondpass.evaluate.tuning import TuningOptions
-from secondpass.evaluate.tuning_grid import DEPTHS
-from secondpass.evaluate.tuning_records import Preference, Wishes
 from secondpass.rerank.names import check_name
 from secondpass.rerank.options import RerankerOptions
+from secondpass.tune.grid import DEPTHS
+from secondpass.tune.records import Preference, Wishes
+from secondpass.tune.tuning import TuningOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from secondpass.cli.output import shown
 from secondpass.evaluate.records import Estimate
-from secondpass.evaluate.tuning_records import HeldOut, Setting, SettingRow, ThresholdPromise, TuningReport
+from secondpass.tune.records import HeldOut, Setting, SettingRow, ThresholdPromise, TuningReport
 
 _MOST_ROWS = 10
 _LEAST_GAIN = 0.004

@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.evaluate.tuning_tasks import NeighbourReranker, TableScorer, make_task, pool_of, scored_for
 from tests.models.tiny_models import SENTENCES, Shape, make_model
+from tests.tune.tuning_tasks import NeighbourReranker, TableScorer, make_task, pool_of, scored_for
 
 from secondpass.errors import InputError
-from secondpass.evaluate.tuning_grid import Plan, make_plans, run_plan
-from secondpass.evaluate.tuning_pool import Pool
-from secondpass.evaluate.tuning_scores import RunOrder, read_order
 from secondpass.models.engine import EngineOptions
 from secondpass.rerank.cascade import CascadeReranker, Stage
 from secondpass.rerank.names import open_reranker
@@ -23,6 +20,9 @@ from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.score_cache import ScoreCache
 from secondpass.rerank.threshold import MinScore, ThresholdReranker
+from secondpass.tune.grid import Plan, make_plans, run_plan
+from secondpass.tune.pool import Pool
+from secondpass.tune.scores import RunOrder, read_order
 from secondpass.types import Hit, Reranker
 
 TEXTS = ["", "  ", "长江全长约6300公里。", "The Yangtze is long.", "黄河", "tea", "茶叶产自中国南方。", "same", "same"]

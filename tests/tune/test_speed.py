@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluate.tuning_tasks import FakeClock, TableScorer, make_task, pool_of, scored_for
+from tests.tune.tuning_tasks import FakeClock, TableScorer, make_task, pool_of, scored_for
 
-from secondpass.evaluate.tuning_choice import make_choice
-from secondpass.evaluate.tuning_grid import Plan, run_plan
-from secondpass.evaluate.tuning_measuring import run_for_real
-from secondpass.evaluate.tuning_pool import Pool
-from secondpass.evaluate.tuning_scores import read_order
-from secondpass.evaluate.tuning_speed import fit_speed, measure_speed
 from secondpass.rerank.pairs import PairReranker
+from secondpass.tune.choice import make_choice
+from secondpass.tune.grid import Plan, run_plan
+from secondpass.tune.measuring import run_for_real
+from secondpass.tune.pool import Pool
+from secondpass.tune.scores import read_order
+from secondpass.tune.speed import fit_speed, measure_speed
 from secondpass.types import Reranker
 
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluate.tuning_tasks import TableScorer, make_task, pool_of, scored_for
+from tests.tune.tuning_tasks import TableScorer, make_task, pool_of, scored_for
 
-from secondpass.evaluate.tuning_grid import Plan, PlanOutcome, run_plan
-from secondpass.evaluate.tuning_pool import Pool
-from secondpass.evaluate.tuning_records import Wishes
-from secondpass.evaluate.tuning_scores import read_order
-from secondpass.evaluate.tuning_threshold import (
+from secondpass.rerank.pairs import PairReranker
+from secondpass.tune.grid import Plan, PlanOutcome, run_plan
+from secondpass.tune.pool import Pool
+from secondpass.tune.records import Wishes
+from secondpass.tune.scores import read_order
+from secondpass.tune.threshold import (
     KeptLists,
     Risk,
     check_threshold,
@@ -22,7 +23,6 @@ from secondpass.evaluate.tuning_threshold import (
     rounded_down,
     why_none,
 )
-from secondpass.rerank.pairs import PairReranker
 
 
 def simulated(random: np.random.Generator, questions: int) -> KeptLists:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secondpass.errors import InputError
-from secondpass.evaluate.tuning_choice import (
+from secondpass.tune.choice import (
     Seen,
     check_wishes,
     choose,
@@ -18,7 +18,7 @@ from secondpass.evaluate.tuning_choice import (
     shortfalls,
     surely_kept,
 )
-from secondpass.evaluate.tuning_records import Wishes
+from secondpass.tune.records import Wishes
 
 
 def seen(kept: float, tokens: float = 500, p95_ms: float = 100, answerable: int = 400) -> Seen:

@@ -21,7 +21,8 @@ from secondpass.evaluate.candidates import TaskLists
 from secondpass.evaluate.first_stages import BM25, DENSE, BM25Order, DenseOrder, FirstStage, GivenOrder
 from secondpass.evaluate.options import FirstStageName
 from secondpass.evaluate.running import Progress, Silence
-from secondpass.evaluate.tuning_choice import (
+from secondpass.rerank.pairs import PairReranker
+from secondpass.tune.choice import (
     Choice,
     check_wishes,
     choices_of,
@@ -30,23 +31,22 @@ from secondpass.evaluate.tuning_choice import (
     make_choice,
     say_what_fails,
 )
-from secondpass.evaluate.tuning_commands import command_lines
-from secondpass.evaluate.tuning_grid import DEPTHS, TOP_N, PlanOutcome, make_plans, run_plan, top_ns
-from secondpass.evaluate.tuning_measuring import RealRun, can_be_measured, corrected, run_for_real
-from secondpass.evaluate.tuning_pool import Pool, make_pool
-from secondpass.evaluate.tuning_records import (
+from secondpass.tune.commands import command_lines
+from secondpass.tune.grid import DEPTHS, TOP_N, PlanOutcome, make_plans, run_plan, top_ns
+from secondpass.tune.measuring import RealRun, can_be_measured, corrected, run_for_real
+from secondpass.tune.pool import Pool, make_pool
+from secondpass.tune.records import (
     HeldOut,
     RerankerSpeed,
     ThresholdPromise,
     TuningReport,
     Wishes,
 )
-from secondpass.evaluate.tuning_rows import describe_held_out, make_rows, setting_of
-from secondpass.evaluate.tuning_scores import Clock, Order, RunOrder, read_order
-from secondpass.evaluate.tuning_speed import Speed, measure_speed, tokens_read
-from secondpass.evaluate.tuning_split import Parts, count_parts, split_questions
-from secondpass.evaluate.tuning_threshold import check_threshold, fit_threshold, kept_lists, risks, why_none
-from secondpass.rerank.pairs import PairReranker
+from secondpass.tune.rows import describe_held_out, make_rows, setting_of
+from secondpass.tune.scores import Clock, Order, RunOrder, read_order
+from secondpass.tune.speed import Speed, measure_speed, tokens_read
+from secondpass.tune.split import Parts, count_parts, split_questions
+from secondpass.tune.threshold import check_threshold, fit_threshold, kept_lists, risks, why_none
 from secondpass.types import Embedder, Reranker
 
 _MOST_MEASURINGS = 5

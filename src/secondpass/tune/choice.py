@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from secondpass.errors import InputError
-from secondpass.evaluate.tuning_grid import PlanOutcome
-from secondpass.evaluate.tuning_pool import Flags, Pool, any_of
-from secondpass.evaluate.tuning_records import Wishes
-from secondpass.evaluate.tuning_scores import Scores
-from secondpass.evaluate.tuning_threshold import Risk, fit_threshold, kept_lists
+from secondpass.tune.grid import PlanOutcome
+from secondpass.tune.pool import Flags, Pool, any_of
+from secondpass.tune.records import Wishes
+from secondpass.tune.scores import Scores
+from secondpass.tune.threshold import Risk, fit_threshold, kept_lists
 
 _MS_OF_A_TOKEN = 1.0
 """Roughly what a chat model takes to read a token of context; it makes tokens and reranking one cost."""

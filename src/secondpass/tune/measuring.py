@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from secondpass.evaluate.tuning_choice import Choice
-from secondpass.evaluate.tuning_grid import PlanOutcome
-from secondpass.evaluate.tuning_pool import Flags, Pool
-from secondpass.evaluate.tuning_scores import is_independent
-from secondpass.evaluate.tuning_speed import Clock, percentiles, without_cache
 from secondpass.rerank.cascade import CascadeReranker, Stage
+from secondpass.tune.choice import Choice
+from secondpass.tune.grid import PlanOutcome
+from secondpass.tune.pool import Flags, Pool
+from secondpass.tune.scores import is_independent
+from secondpass.tune.speed import Clock, percentiles, without_cache
 from secondpass.types import Reranker
 
 LEAST_QUESTIONS = 5

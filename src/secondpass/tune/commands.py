@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Sequence
 
 from secondpass.config import RETRIEVERS
-from secondpass.evaluate.tuning_records import Setting
 from secondpass.rerank.threshold import MinScore
+from secondpass.tune.records import Setting
 
 _QUESTION = '"..."'
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from secondpass.evaluate.tuning_pool import Places, Pool
 from secondpass.rerank.pace import pair_tokens
 from secondpass.rerank.pairs import PairReranker
+from secondpass.tune.pool import Places, Pool
 from secondpass.types import Reranker
 
 Seconds = npt.NDArray[np.float64]

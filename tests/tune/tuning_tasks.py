@@ -10,8 +10,8 @@ import numpy as np
 from secondpass.data.tasks import Candidate, RankingTask
 from secondpass.evaluate.candidates import TaskLists
 from secondpass.evaluate.first_stages import GivenOrder
-from secondpass.evaluate.tuning_pool import Pool, make_pool
 from secondpass.rerank.pace import pair_tokens
+from secondpass.tune.pool import Pool, make_pool
 from secondpass.types import Chunk, Hit, PassageScore, Scale, StageScore
 
 Random = np.random.Generator

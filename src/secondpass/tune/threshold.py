@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 
 from secondpass.evaluate.conformal import choose_threshold, cut_losses, held_out_risk
-from secondpass.evaluate.tuning_grid import PlanOutcome
-from secondpass.evaluate.tuning_pool import Flags, Pool, any_of
-from secondpass.evaluate.tuning_records import ThresholdPromise, Wishes
-from secondpass.evaluate.tuning_scores import Scores
+from secondpass.tune.grid import PlanOutcome
+from secondpass.tune.pool import Flags, Pool, any_of
+from secondpass.tune.records import ThresholdPromise, Wishes
+from secondpass.tune.scores import Scores
 
 DEFAULT_ALPHA = 0.05
 _DIGITS = 6  # as `secondpass.rerank.threshold.MinScore` prints

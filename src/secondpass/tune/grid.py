@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 
 from secondpass.evaluate.measures import measure_orders, parse_measure
-from secondpass.evaluate.tuning_pool import Flags, Places, Pool
-from secondpass.evaluate.tuning_records import Latency, Setting, StageDepth
-from secondpass.evaluate.tuning_scores import NO_THRESHOLD, Order, Scores
-from secondpass.evaluate.tuning_speed import Percentiles, Seconds, Speed, estimated_percentiles, tokens_read
+from secondpass.tune.pool import Flags, Places, Pool
+from secondpass.tune.records import Latency, Setting, StageDepth
+from secondpass.tune.scores import NO_THRESHOLD, Order, Scores
+from secondpass.tune.speed import Percentiles, Seconds, Speed, estimated_percentiles, tokens_read
 from secondpass.types import Scale
 
 DEPTHS = (5, 10, 20, 30, 50, 100)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.evaluate.tuning_tasks import make_task, pool_of
+from tests.tune.tuning_tasks import make_task, pool_of
 
 from secondpass.errors import InputError
-from secondpass.evaluate.tuning_split import count_parts, split_questions
+from secondpass.tune.split import count_parts, split_questions
 
 
 def test_every_question_is_in_one_part_and_every_part_has_its_share_of_each_kind() -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from secondpass.errors import InputError
-from secondpass.evaluate.tuning_pool import Flags, Pool
-from secondpass.evaluate.tuning_records import Split
+from secondpass.tune.pool import Flags, Pool
+from secondpass.tune.records import Split
 
 LEAST_ANSWERABLE = 8
 _PARTS = ("choosing", "calibrating", "choosing", "checking")

@@ -11,8 +11,8 @@ from secondpass.config import RETRIEVERS
 from secondpass.data.lines import write_whole
 from secondpass.errors import InputError
 from secondpass.evaluate.record_reading import record_of
-from secondpass.evaluate.tuning_records import TuningReport
 from secondpass.rerank.threshold import MinScore
+from secondpass.tune.records import TuningReport
 
 FORMAT = "secondpass tuning"
 FORMAT_VERSION = 1

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from secondpass.errors import InputError
-from secondpass.evaluate.tuning_pool import Places, Pool
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.llm_reranker import LLMReranker
 from secondpass.rerank.pairs import PairReranker
+from secondpass.tune.pool import Places, Pool
 from secondpass.types import Hit, Reranker, Scale
 
 Scores = npt.NDArray[np.float64]

@@ -9,10 +9,10 @@ from dataclasses import replace
 from secondpass.evaluate.conformal import held_out_risk
 from secondpass.evaluate.records import Estimate
 from secondpass.evaluate.statistics import estimate
-from secondpass.evaluate.tuning_choice import Choice, find_curve, look
-from secondpass.evaluate.tuning_pool import Flags, Pool
-from secondpass.evaluate.tuning_records import HeldOut, Setting, SettingRow
-from secondpass.evaluate.tuning_split import Parts
+from secondpass.tune.choice import Choice, find_curve, look
+from secondpass.tune.pool import Flags, Pool
+from secondpass.tune.records import HeldOut, Setting, SettingRow
+from secondpass.tune.split import Parts
 
 
 def setting_of(choice: Choice, first_stage: str) -> Setting:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.evaluate.tuning_tasks import (
+from tests.tune.tuning_tasks import (
     FakeClock,
     NeighbourReranker,
     TableScorer,
@@ -21,15 +21,15 @@ from tests.evaluate.tuning_tasks import (
 from secondpass.config import RerankSpec, RetrieveSpec, make_reranker
 from secondpass.data.tasks import Candidate, RankingTask
 from secondpass.errors import InputError
-from secondpass.evaluate.tuning import TuningOptions, tune
-from secondpass.evaluate.tuning_commands import command_lines
-from secondpass.evaluate.tuning_files import read_tuning, write_tuning
-from secondpass.evaluate.tuning_records import Setting, StageDepth, TuningReport, Wishes
-from secondpass.evaluate.tuning_split import split_questions
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.threshold import MinScore
+from secondpass.tune.commands import command_lines
+from secondpass.tune.files import read_tuning, write_tuning
+from secondpass.tune.records import Setting, StageDepth, TuningReport, Wishes
+from secondpass.tune.split import split_questions
+from secondpass.tune.tuning import TuningOptions, tune
 from secondpass.types import Chunk, Reranker
 
 DEPTHS = (5, 10, 20)
