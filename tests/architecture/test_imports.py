@@ -42,6 +42,12 @@ def test_nothing_heavy_is_imported_before_it_is_used(code: str) -> None:
     assert modules_after(code).isdisjoint(HEAVY)
 
 
+@pytest.mark.parametrize("engine", ["openvino", "onnx"])
+def test_an_engine_imports_neither_torch_nor_the_library_that_writes_graphs(engine: str) -> None:
+    code = f"import secondpass.models.cross_encoder, secondpass.models.late_interaction, secondpass.models.{engine}"
+    assert modules_after(code).isdisjoint({"torch", "transformers", "onnx", "google.protobuf"})
+
+
 def test_the_lexical_path_needs_no_neural_library() -> None:
     code = "import secondpass\nprint(secondpass.rerank_passages('西安', ['北京', '西安'])[0].chunk.text)"
     assert modules_after(code).isdisjoint({"torch", "transformers", "onnxruntime", "openai"})

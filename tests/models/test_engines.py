@@ -157,8 +157,11 @@ def test_what_an_engine_cannot_do_is_refused(folder, options, words):
 
 def test_bf16_on_a_cpu_without_it_is_refused(folder, monkeypatch):
     monkeypatch.setattr(openvino, "knows_bf16", lambda core: False)
+    monkeypatch.setattr(engines, "lacks", lambda sets: True)
     with pytest.raises(InputError, match=r"no bf16 instructions .* ask for f32"):
         open_engine(folder, "classify", named("openvino", "bf16"))
+    with pytest.raises(InputError, match=r"no bf16 instructions .* ask for f32.*naming the engine torch"):
+        open_engine(folder, "classify", named("auto", "bf16"))
 
 
 def test_an_engine_that_is_not_installed_names_the_command(folder, monkeypatch):

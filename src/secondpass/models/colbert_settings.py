@@ -232,7 +232,7 @@ def _check_dense(place: Path) -> None:
 
 def _weight(place: Path, folder: Path) -> FloatArray:
     try:
-        return np.array(Weights(place).read("linear.weight"), order="C")  # not a view into a file: torch wants to own it
+        return np.array(Weights(place).read("linear.weight"), order="C")  # torch takes no view into a file
     except InputError as error:
         raise InputError(
             f"The model at {folder} has no projection that can be read: linear.weight is wanted in "

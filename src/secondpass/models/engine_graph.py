@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from secondpass.models.engine import Head, Precision
 from secondpass.models.graph_kinds import unsupported
 from secondpass.models.jina_layout import read_config
 from secondpass.models.runnable import EngineGraph, Evaluate
-from secondpass.models.shipped_graph import open_shipped, shipped_file
+from secondpass.models.weight_files import shipped_file
 from secondpass.models.weights import has_weights
 from secondpass.models.written_graph import open_written
 from secondpass.types import FloatArray
+
+_SHIPPED = "secondpass.models.shipped_graph"  # imports onnx, which graphs of our own need only to be written
 
 
 def open_engine_graph(
@@ -26,4 +29,5 @@ def open_engine_graph(
     ours = has_weights(folder) and unsupported(read_config(folder)) is None
     if ours or file is None:
         return open_written(folder, head, precision, projection, evaluate)
-    return open_shipped(folder, file, head, precision, projection)
+    opened: EngineGraph = importlib.import_module(_SHIPPED).open_shipped(folder, file, head, precision, projection)
+    return opened

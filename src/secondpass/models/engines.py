@@ -14,6 +14,7 @@ from secondpass.models.engine import EncoderEngine, EngineName, EngineOptions, H
 from secondpass.models.engine_rates import EngineRate, machine, measure, remember, remembered
 from secondpass.models.jina_layout import read_config
 from secondpass.models.model_folder import read_json
+from secondpass.models.processor import BF16, lacks
 from secondpass.types import FloatArray
 
 _log = logging.getLogger(__name__)
@@ -120,6 +121,11 @@ def _candidates(options: EngineOptions) -> list[list[EngineName]]:
     able = [name for name in _PLACES if options.precision in _PRECISIONS[name]]
     if options.device != "cpu":
         able = ["torch"]
+    elif options.precision == "bf16" and lacks(BF16):
+        raise InputError(
+            "This CPU has no bf16 instructions (avx512_bf16 or amx_bf16), so bf16 would be slower than f32: ask for "
+            "f32, or for int8 where its accuracy is enough; naming the engine torch computes it nevertheless."
+        )
     installed = [name for name in installed_engines() if name in able]
     if not installed:
         raise MissingExtraError(f"Computing in {options.precision} on {options.device}", able[0])

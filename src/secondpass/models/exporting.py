@@ -17,9 +17,9 @@ from secondpass.models.colbert_settings import read_projection
 from secondpass.models.engine import EncoderEngine, EngineName, EngineOptions
 from secondpass.models.engine_comparison import RerankingEncoder
 from secondpass.models.engines import installed_engines, open_engine
-from secondpass.models.graph import GRAPH_FILE
 from secondpass.models.graph_export import export_onnx
 from secondpass.models.graph_kinds import known_kinds, unsupported
+from secondpass.models.graph_shape import GRAPH_FILE
 from secondpass.models.jina_layout import read_config
 from secondpass.models.model_folder import read_json
 from secondpass.models.module_list import transformer_folder

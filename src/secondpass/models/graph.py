@@ -15,8 +15,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
+from secondpass.models.graph_shape import GRAPH_FILE, WEIGHTS_FILE
+
 OPSET = 20  # the first with Gelu
-GRAPH_FILE, WEIGHTS_FILE = "model.onnx", "model.weights"
 _IR_VERSION = 10
 _INLINE_BYTES = 1024  # smaller constants stand in the graph, where the engines' shape inference sees them
 _ALIGNMENT = 4096  # engines map the weights page by page

@@ -8,7 +8,8 @@ import numpy as np
 
 from secondpass.models.engine import Head
 from secondpass.models.graph import GraphWriter, integer_value
-from secondpass.models.graph_kinds import graph_writer, read_graph_shape
+from secondpass.models.graph_kinds import read_graph_shape
+from secondpass.models.graph_making import graph_writer
 from secondpass.models.graph_shape import SHUT, GraphShape
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray

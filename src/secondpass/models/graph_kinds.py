@@ -1,4 +1,4 @@
-"""Which architectures a graph can be written for, and what reads and writes each."""
+"""Which architectures a graph can be written for, and the shape of each; needs no library of graphs."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from secondpass.errors import InputError
-from secondpass.models.engine import Head
-from secondpass.models.graph_encoder import EncoderGraph
-from secondpass.models.graph_linear import LinearWriter
-from secondpass.models.graph_rotary import RotaryGraph
 from secondpass.models.graph_shape import KINDS, GraphShape, encoder_shape, unsupported_encoder
 from secondpass.models.jina_layout import read_config
 from secondpass.models.rotary_shape import ROTARY_KINDS, RotaryShape, is_rotary, rotary_shape, unsupported_rotary
-from secondpass.models.weights import Weights
-from secondpass.types import FloatArray
 
 AnyShape: TypeAlias = GraphShape | RotaryShape
-AnyGraph: TypeAlias = EncoderGraph | RotaryGraph
 
 
 def unsupported(config: Mapping[str, Any]) -> str | None:
@@ -48,16 +41,3 @@ def read_graph_shape(folder: Path) -> AnyShape:
         return rotary_shape(config) if is_rotary(config) else encoder_shape(config)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder / 'config.json'} lacks or misstates {error}; fetch the model again.") from error
-
-
-def graph_writer(
-    weights: Weights,
-    shape: AnyShape,
-    head: Head,
-    projection: FloatArray | None = None,
-    linear: LinearWriter | None = None,
-) -> AnyGraph:
-    """Return what writes the graph; parameters as of `EncoderGraph`."""
-    if isinstance(shape, RotaryShape):
-        return RotaryGraph(weights, shape, head, projection, linear)
-    return EncoderGraph(weights, shape, head, projection, linear)

@@ -73,6 +73,10 @@ class OnnxEngine:
         settings.intra_op_num_threads = self._threads or 0  # 0: one for every core
         settings.inter_op_num_threads = 1
         settings.log_severity_level = 3
+        # Planned for each shape of a batch, and kept: over 400 passages 244 MiB become 318, and nothing gets faster.
+        settings.enable_mem_pattern = False
+        # Kept for good at the size of the largest batch ever.
+        settings.enable_cpu_mem_arena = False
         return InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
 
     def _evaluate(self, path: Path, feeds: Iterable[Feed]) -> Iterator[dict[str, FloatArray]]:

@@ -14,6 +14,7 @@ from openvino import CompiledModel, Core
 from secondpass.errors import InputError
 from secondpass.models.engine import Batch, EngineOptions, Head, Precision
 from secondpass.models.engine_graph import open_engine_graph
+from secondpass.models.mapped_pages import forget_pages
 from secondpass.models.openvino_core import shared_core
 from secondpass.models.runnable import Feed, memory_error
 from secondpass.types import FloatArray
@@ -50,6 +51,7 @@ class OpenVinoEngine:
         self._threads = options.threads
         self._graph = open_engine_graph(folder, head, options.precision, projection, self._evaluate)
         self._model = self._compile(self._graph.path, options.precision)
+        forget_pages(self._graph.path.parent)  # packed by now: all weights would be in memory twice
         # A request owns the memory of its batch; whoever holds it computes.
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._requests.put(self._model.create_infer_request())

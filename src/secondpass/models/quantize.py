@@ -16,9 +16,10 @@ import numpy as np
 from secondpass.errors import InputError
 from secondpass.models.engine import Batch, Head
 from secondpass.models.engine_files import cache_folder
-from secondpass.models.graph import GRAPH_FILE
-from secondpass.models.graph_kinds import AnyShape, graph_writer
+from secondpass.models.graph_kinds import AnyShape
 from secondpass.models.graph_linear import Int8Input, ObservedLinear
+from secondpass.models.graph_making import graph_writer
+from secondpass.models.graph_shape import GRAPH_FILE
 from secondpass.models.padding import Embeddings
 from secondpass.models.runnable import Evaluate
 from secondpass.models.tokenizer import TextTokenizer

@@ -18,19 +18,14 @@ from secondpass.models.engine import Batch, Head, Precision
 from secondpass.models.model_folder import read_json
 from secondpass.models.padding import attended_tokens, real_tokens, token_types
 from secondpass.models.runnable import EngineGraph
+from secondpass.models.weight_files import SHIPPED_FILES
 from secondpass.types import FloatArray
 
-_FILES = ("model.onnx", "onnx/model.onnx")
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _QUANTIZED = frozenset(
     {"QuantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "DynamicQuantizeMatMul", "QLinearMatMul"}
 )
 _HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
-
-
-def shipped_file(folder: Path) -> Path | None:
-    """Return the ONNX file of a model folder, None where it ships none."""
-    return next((folder / name for name in _FILES if (folder / name).is_file()), None)
 
 
 def open_shipped(
@@ -74,8 +69,8 @@ def _check_precision(file: Path, graph: onnx.GraphProto, precision: Precision) -
         return
     if precision == "int8":
         raise InputError(
-            f"{file} is {found}; int8 is made only of safetensors weights in the same folder ({', '.join(_FILES)} is "
-            "run as it is). Ask for f32."
+            f"{file} is {found}; int8 is made only of safetensors weights in the same folder ("
+            f"{', '.join(SHIPPED_FILES)} is run as it is). Ask for f32."
         )
     raise InputError(f"{file} computes in {found}, not in {precision}: ask for that, or export the model in float32.")
 

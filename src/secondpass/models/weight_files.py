@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from secondpass.errors import InputError
 
+SHIPPED_FILES = ("model.onnx", "onnx/model.onnx")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 # What besides the weights changes a score.
 _SETTINGS = (
@@ -44,6 +45,11 @@ def safetensors_files(folder: Path) -> list[Path]:
 def onnx_files(folder: Path) -> list[Path]:
     """Return the ONNX graphs of a folder and of the folders in it."""
     return sorted([*folder.glob("*.onnx"), *folder.glob("*/*.onnx")])
+
+
+def shipped_file(folder: Path) -> Path | None:
+    """Return the ONNX graph of a model folder that is run as it is, None where there is none."""
+    return next((folder / name for name in SHIPPED_FILES if (folder / name).is_file()), None)
 
 
 def pickle_files(folder: Path) -> list[Path]:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from secondpass.models.engine import Batch, Head, Precision
 from secondpass.models.engine_cache import make_room
 from secondpass.models.engine_files import made_once
-from secondpass.models.graph import GRAPH_FILE
-from secondpass.models.graph_kinds import graph_writer, read_graph_shape
-from secondpass.models.graph_linear import Int8Linear
-from secondpass.models.graph_shape import LOGITS, TOKENS
+from secondpass.models.graph_kinds import read_graph_shape
+from secondpass.models.graph_shape import GRAPH_FILE, LOGITS, TOKENS
 from secondpass.models.padding import Embeddings, real_tokens
-from secondpass.models.quantize import calibrated_inputs
+from secondpass.models.processor import largest_weight
 from secondpass.models.runnable import EngineGraph, Evaluate
 from secondpass.models.weight_files import fingerprint
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
+
+# Imported where a graph is not in the cache: a third of all that starting an engine costs.
+_MAKING, _CALIBRATION = "secondpass.models.graph_making", "secondpass.models.quantize"
 
 
 def open_written(
@@ -31,17 +35,20 @@ def open_written(
         InputError: no graph can be written for this architecture, or its weights cannot be read.
     """
     shape = read_graph_shape(folder)
-    weights = Weights(folder)
-    embeddings = Embeddings(weights, shape)
+    embeddings = Embeddings(Weights(folder), shape)
+
+    def calibrate(weights: Weights) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = importlib.import_module(_CALIBRATION).calibrated_inputs(
+            folder, weights, shape, head, embeddings, evaluate
+        )
+        return found
 
     def make(target: Path) -> None:
         make_room()
-        linear = None
-        if precision == "int8":
-            linear = Int8Linear(calibrated_inputs(folder, weights, shape, head, embeddings, evaluate))
-        graph_writer(weights, shape, head, projection, linear).write(target)
+        write = importlib.import_module(_MAKING).write_graph
+        write(folder, target, shape, head, projection, calibrate if precision == "int8" else None)
 
-    kind = "int8" if precision == "int8" else "f32"  # bf16 is made of float32 by the engine
+    kind = f"int8-{largest_weight()}" if precision == "int8" else "f32"  # bf16 is made of float32 by the engine
     name = f"{fingerprint(folder)}-{head}-{kind}"
     if projection is not None:
         name += f"-{hashlib.sha256(np.ascontiguousarray(projection, np.float32).tobytes()).hexdigest()[:8]}"
