@@ -4,7 +4,8 @@ Every one runs in a process of its own, so that its start and its memory are its
 
     python benchmarks/rerank_engines.py NAME FOLDER THREADS MAX_TOKENS
 
-then reads one job a line from standard input, ``{"query", "passages"}``, and answers each with one line of JSON.
+then reads one job a line from standard input, ``{"query", "passages"}``, and answers each with one line of JSON; the
+first line says how long it took to open, or why it could not be (``error``).
 """
 
 import json
@@ -235,7 +236,11 @@ def serve(name: str, folder: Path, threads: int) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the libraries print must not come between the answers
     cpu, wall = time.process_time(), time.perf_counter()
-    score = build(name, folder, threads)
+    try:
+        score = build(name, folder, threads)
+    except Exception as error:  # whatever a peer raises is what its row says
+        print(json.dumps({"error": f"{error} ({type(error).__name__})"}), file=answers, flush=True)
+        raise SystemExit(1) from error
     start = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
     print(json.dumps({"start": start}), file=answers, flush=True)
     for line in sys.stdin:

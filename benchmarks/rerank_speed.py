@@ -9,9 +9,11 @@ Every reranker runs in a process of its own; a round gives each the same new job
 machine hits all alike. Ratios are those of medians against the first engine named. With one thread the clock is that of
 the process (CPU seconds), which load does not distort; with several it is the wall's.
 
-``useful`` is the share of the machine's own speed in bf16 matrix products (measured here, same threads) that goes into
+``useful`` is the share of the machine's own speed in matrix products (measured here, same threads: oneDNN's on weights
+that are laid out for it, in bf16 where the processor computes that, else in f32; the table says which) that goes into
 real tokens: padding counts as waste, work that is left out as done. Peers that are not installed are left out and
-named. The weights are random, so that the errors of rounded precisions are a smoke test, not a statement of quality.
+named, and so is a reranker that refuses, in its words. The weights are random, so that the errors of rounded precisions
+are a smoke test, not a statement of quality.
 """
 
 import argparse
@@ -37,6 +39,10 @@ OURS = ["secondpass-openvino-f32", "secondpass-openvino-bf16", "secondpass-onnx-
 WORKER = Path(__file__).with_name("rerank_engines.py")
 
 
+class RefusalError(Exception):
+    """What a reranker says that cannot do its work here."""
+
+
 @dataclass
 class Worker:
     """A reranker in its process, and what was measured of it."""
@@ -55,6 +61,9 @@ class Worker:
         if not line:
             raise SystemExit(f"{self.name} died with exit code {self.process.wait()}.")
         found: dict[str, object] = json.loads(line)
+        if "error" in found:
+            self.process.wait()
+            raise RefusalError(f"{self.name} is left out: {found['error']}")
         return found
 
     def run(self, job: Job, clock: str) -> None:
@@ -84,13 +93,18 @@ def open_worker(name: str, folder: Path, threads: int, max_tokens: int) -> Worke
     return worker
 
 
-def matrix_speed(threads: int, hidden: int) -> float:
-    """Return the bf16 operations a second of one matrix product of the shape's own size, the best of several."""
+def matrix_speed(threads: int, hidden: int) -> tuple[float, str]:
+    """Return the operations a second of one matrix product of the shape's own size, the best of several, and its type.
+
+    It is in bf16 where the processor computes that itself, else in f32.
+    """
     script = (
         "import sys, time, torch\n"
         "threads, hidden = map(int, sys.argv[1:])\n"
         "torch.set_num_threads(threads)\n"
-        "x, w = torch.randn(1024, hidden).bfloat16(), torch.randn(4 * hidden, hidden).bfloat16()\n"
+        "name = 'bf16' if torch.ops.mkldnn._is_mkldnn_bf16_supported() else 'f32'\n"
+        "kind = torch.bfloat16 if name == 'bf16' else torch.float32\n"
+        "x, w = torch.randn(1024, hidden).to(kind), torch.randn(4 * hidden, hidden).to(kind)\n"
         "w = torch.ops.mkldnn._reorder_linear_weight(w, 1024)\n"
         "clock = time.process_time if threads == 1 else time.perf_counter\n"
         "best = 0.0\n"
@@ -98,11 +112,28 @@ def matrix_speed(threads: int, hidden: int) -> float:
         "    start = clock()\n"
         "    for _ in range(5): torch.ops.mkldnn._linear_pointwise(x, w, None, 'none', [], '')\n"
         "    best = max(best, 5 * 8 * 1024 * hidden * hidden / (clock() - start))\n"
-        "print(best)"
+        "print(best, name)"
     )
     command = [sys.executable, "-c", script, str(threads), str(hidden)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return float(done.stdout) if done.returncode == 0 else float("nan")
+    if done.returncode:
+        print(f"The matrix speed could not be measured: {done.stderr.strip().splitlines()[-1]}")
+        return float("nan"), "unknown"
+    speed, name = done.stdout.split()
+    return float(speed), name
+
+
+def open_workers(names: list[str], folder: Path, options: argparse.Namespace) -> list[Worker]:
+    """Open the rerankers that can work here, and name the others with what they say."""
+    workers = []
+    for name in names:
+        try:
+            workers.append(open_worker(name, folder, options.threads, options.max_tokens))
+        except RefusalError as refusal:
+            print(refusal)
+    if not workers:
+        raise SystemExit("None of the rerankers works here.")
+    return workers
 
 
 def pair_lengths(folder: Path, job: Job, max_tokens: int) -> list[int]:
@@ -126,7 +157,7 @@ def compare(
     folder: Path, shape: Shape, names: list[str], count: int, lengths: str, options: argparse.Namespace
 ) -> None:
     """Print the table of one job size."""
-    workers = [open_worker(name, folder, options.threads, options.max_tokens) for name in names]
+    workers = open_workers(names, folder, options)
     jobs = [make_job(folder, count, lengths, seed) for seed in range(options.rounds + 1)]
     for number, job in enumerate(jobs):
         for worker in workers:
@@ -136,12 +167,12 @@ def compare(
     flops = statistics.median(
         sum(map(shape.useful_flops, pair_lengths(folder, job, options.max_tokens))) for job in jobs[1:] or jobs
     )
-    peak = matrix_speed(options.threads, shape.hidden)
+    peak, product = matrix_speed(options.threads, shape.hidden)
     print(
         f"\n{options.shape}, {count} passages, {lengths}, {options.threads} threads, {options.clock} seconds, ", end=""
     )
-    print(f"{options.rounds} rounds; one bf16 matrix product: {peak / 1e9:.0f} GFLOP/s\n")
-    print("| reranker | s | times faster | pairs/s | useful GFLOP/s | of bf16 | peak MiB | start s |"
+    print(f"{options.rounds} rounds; one {product} matrix product: {peak / 1e9:.0f} GFLOP/s\n")
+    print(f"| reranker | s | times faster | pairs/s | useful GFLOP/s | of one {product} product | peak MiB | start s |"
           " max difference / spread | tau | top 10 |\n" + "| --- " * 11 + "|")  # fmt: skip
     first = statistics.median(workers[0].seconds)
     for worker in workers:
