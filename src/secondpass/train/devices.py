@@ -5,10 +5,12 @@ The loop is the same on all of them; what differs is said here and in checkpoint
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -29,6 +31,8 @@ def open_accelerator(options: TrainOptions) -> Accelerator:
     """
     if options.threads:
         torch.set_num_threads(options.threads)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        AcceleratorState._reset_state(reset_partial_state=True)  # of a run before, in another precision
     accelerator = Accelerator(mixed_precision=_precision(options))
     processes = accelerator.num_processes
     if options.batch_size < processes:

@@ -1,0 +1,50 @@
+"""Two processes compute what one computes with the same questions a step."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.train.runs import assert_same_model, outcome_of, records, run, settings, write
+
+from secondpass.errors import InputError
+
+SCRIPT = Path(__file__).with_name("process.py")
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_curve_of_one_and_so_do_two_that_share_the_weights(
+    embedder: Path, lessons: Path, tmp_path: Path
+) -> None:
+    options = settings(embedder, lessons, tmp_path / "one", dropout=0.0, general=str(lessons / "general.jsonl"))
+    run(options)
+    each, shared = tmp_path / "each", tmp_path / "shared"
+    files = [write(options | {"output": str(each), "accumulation": 2}),
+             write(options | {"output": str(shared), "shard": True})]  # fmt: skip
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    done = subprocess.run([*start, str(SCRIPT), *map(str, files)], capture_output=True, text=True, timeout=300,
+                          check=False, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    alone = records(tmp_path / "one")
+    assert len(alone) == 12 + 4
+    for output in (each, shared):
+        for record, expected in zip(records(output), alone, strict=True):
+            assert record.keys() == expected.keys()
+            assert all(
+                math.isclose(record[key], value, abs_tol=1e-4) for key, value in expected.items() if key != "event"
+            )
+        assert len(outcome_of(output)["verdicts"]) == 2
+    resumed = tmp_path / "shared"  # a finished run that is resumed anew, by one process, gives the same model
+    before = (resumed / "model.safetensors").read_bytes()
+    run(options | {"output": str(shared)}, resume=True)
+    assert (resumed / "model.safetensors").read_bytes() == before
+    assert_same_model(resumed, shared)
+
+
+def test_what_processes_cannot_share_is_refused(reranker: Path, lessons: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="start them with torchrun"):
+        run(settings(reranker, lessons, tmp_path / "model", shard=True))
