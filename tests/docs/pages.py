@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "zh")
-PAGES = ("rerankers", "engines")
+PAGES = ("rerankers", "engines", "evaluate")
 _FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -18,8 +18,9 @@ class Fence:
     """A piece of code: its language, a word on what is to be done with it, and the code.
 
     Of ``console`` every command runs, and lines below a command are what it prints (… stands for anything);
-    ``console network`` needs what tests have not, ``console gpu`` a GPU, ``console plugin`` the page's own plug-in.
-    ``python`` runs. A file's name after the language: that file, in the folder where the commands run.
+    ``console network`` needs what tests have not, ``console files`` files of the reader's, ``console gpu`` a GPU,
+    ``console plugin`` the page's own plug-in. ``python`` runs. A file's name after the language: that file, in the
+    folder where the commands run.
     """
 
     kind: str

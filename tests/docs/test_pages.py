@@ -7,6 +7,7 @@ import tomllib
 from itertools import chain
 from typing import Any
 
+import click
 import pytest
 from tests.docs.conftest import RunPage
 from tests.docs.pages import (
@@ -23,6 +24,8 @@ from tests.docs.pages import (
     prose,
     tables,
 )
+
+from secondpass.cli.main import cli
 
 _REFUSALS = ("which is not to be used (offline)", "cannot be fetched (SECONDPASS_OFFLINE is set)")
 _PLUGIN = "my_rerankers-1.dist-info"
@@ -101,6 +104,15 @@ def test_commands_that_need_a_network_or_a_gpu_are_refused_for_nothing_else(page
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_commands_on_files_of_the_reader_have_the_options_they_name(page: str) -> None:
+    for shown in shown_commands(page, "files"):
+        _, name, *arguments = shown.words
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None, name
+        command.make_context(name, arguments)  # raises where an option or a value is not there
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_what_is_installed_and_what_is_measured_is_there(page: str) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     text = page_text("en", page)
@@ -129,4 +141,4 @@ def test_pages_are_listed_everywhere() -> None:
         text = (ROOT / readmes[language]).read_text(encoding="utf-8")
         assert f"(docs/{language}/{page}.md)" in text
     shown = set(chain.from_iterable(command.words for page in PAGES for command in shown_commands(page, "")))
-    assert {"index", "search", "ask", "compare", "rerank", "models"} <= shown
+    assert {"index", "search", "ask", "compare", "rerank", "models", "evaluate"} <= shown
