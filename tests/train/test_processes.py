@@ -26,8 +26,9 @@ def test_two_processes_give_the_curve_of_one_and_so_do_two_that_share_the_weight
     files = [write(options | {"output": str(each), "accumulation": 2}),
              write(options | {"output": str(shared), "shard": True})]  # fmt: skip
     start = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
-    done = subprocess.run([*start, str(SCRIPT), *map(str, files)], capture_output=True, text=True, timeout=300,
-                          check=False, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()})  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
+    command = [*start, str(SCRIPT), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     alone = records(tmp_path / "one")
     assert len(alone) == 12 + 4

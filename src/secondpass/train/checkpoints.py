@@ -41,11 +41,12 @@ def save_checkpoint(folder: Path, step: int, module: nn.Module, optimizer: Any, 
         StoreError: the disk is full or cannot be written; the checkpoint before is untouched.
     """
     weights = get_model_state_dict(module, options=_WHOLE)
-    moments: Any = get_optimizer_state_dict(module, optimizer, options=_WHOLE)["state"] if optimizer else {}
+    moments: dict[str, Any] = get_optimizer_state_dict(module, optimizer, options=_WHOLE) if optimizer else {}
     if state is None:
         return
     place = folder / f"{_NAMES}{step:08d}"
-    flat = {f"{name}/{key}": value for name, values in moments.items() for key, value in values.items()}
+    kept = moments.get("state", {})
+    flat = {f"{name}/{key}": value for name, values in kept.items() for key, value in values.items()}
     try:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)

@@ -31,10 +31,17 @@ def open_accelerator(options: TrainOptions) -> Accelerator:
     """
     if options.threads:
         torch.set_num_threads(options.threads)
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1:
         AcceleratorState._reset_state(reset_partial_state=True)  # of a run before, in another precision
-    accelerator = Accelerator(mixed_precision=_precision(options))
-    processes = accelerator.num_processes
+    # Told nothing, accelerate lets every process without a GPU train a whole model of its own.
+    on_cpu = processes > 1 and not torch.accelerator.is_available()
+    accelerator = Accelerator(mixed_precision=_precision(options), cpu=on_cpu)
+    if accelerator.num_processes != processes:
+        raise InputError(
+            f"{processes} processes were started, and accelerate knows of {accelerator.num_processes}; it has no way "
+            f"to join processes on {accelerator.device.type}. Start one."
+        )
     if options.batch_size < processes:
         raise InputError(
             f"batch_size is {options.batch_size} and there are {processes} processes; each needs a question a step."
@@ -83,7 +90,7 @@ def in_step(batches: list[dict[str, Tensor]], options: TrainOptions) -> list[dic
     """
     if not options.shard:
         return batches
-    most = torch.tensor(len(batches))
+    most = torch.tensor(len(batches), device=batches[-1]["input_ids"].device)
     torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
     first = {name: rows[:1] for name, rows in batches[-1].items()}
     return [*batches, *[first] * (int(most) - len(batches))]
