@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from secondpass.evaluate.records import Difference, Estimate, OverallResult
-from secondpass.evaluate.statistics import EQUAL, LEVEL, paired_test
+from secondpass.evaluate.statistics import ADDED_VARIANCE, EQUAL, LEVEL, paired_test
 from secondpass.evaluate.summary import Values
 from secondpass.types import Language
 
@@ -18,7 +18,6 @@ _Numbers = npt.NDArray[np.float64]
 _NUMBERS_AT_ONCE = 4_000_000
 _MOST_NUMBERS = 400_000_000
 _LEAST_DRAWS = 500
-_ADDED_VARIANCE = 0.1  # as in `statistics`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,9 +91,9 @@ def macro_intervals(tasks: Sequence[_Columns], sampling: Sampling) -> tuple[_Num
     means = sum(values.mean(axis=0) for values in tasks) / count
     variance = sum(values.var(axis=0) / len(values) for values in tasks) / count**2
     drawn_means, drawn_variances = _resampled(tasks, sampling)
-    spread = np.sqrt(np.maximum(drawn_variances, 0) + _ADDED_VARIANCE * variance)
+    spread = np.sqrt(np.maximum(drawn_variances, 0) + ADDED_VARIANCE * variance)
     distances = np.divide(np.abs(drawn_means), spread, out=np.zeros_like(drawn_means), where=spread > 0)
-    reach = np.quantile(distances, LEVEL, axis=0) * np.sqrt((1 + _ADDED_VARIANCE) * variance)
+    reach = np.quantile(distances, LEVEL, axis=0) * np.sqrt((1 + ADDED_VARIANCE) * variance)
     lowest = sum(values.min(axis=0) for values in tasks) / count
     highest = sum(values.max(axis=0) for values in tasks) / count
     return np.maximum(means - reach, lowest), np.minimum(means + reach, highest)
