@@ -30,6 +30,7 @@ COMMANDS = {
     "label": ("secondpass.cli.label:label", "Have a chat model judge passages, for questions without labels."),
     "models": ("secondpass.cli.models:models", "List the known rerankers, fetch one, say where it lies."),
     "data": ("secondpass.cli.data:data", "Training data: convert, check, split, mine negatives, synthesize."),
+    "train": ("secondpass.cli.train:train", "Fine-tune a reranker on your own data, and say whether it got better."),
     "merge": (
         "secondpass.cli.merge:merge",
         "Make one model of several: mixed, by signs, by weights found from examples.",

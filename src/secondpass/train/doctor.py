@@ -9,9 +9,9 @@ from secondpass.data.passages import BadLine
 from secondpass.data.token_lengths import TokenLengths
 from secondpass.data.training_check import CheckOptions, check
 from secondpass.data.training_findings import CheckReport, Finding
-from secondpass.data.training_read import Examples, open_examples
+from secondpass.data.training_read import Examples
 from secondpass.train.encoder import PairEncoder
-from secondpass.train.material import Material
+from secondpass.train.material import Material, open_training
 from secondpass.train.options import TrainOptions
 
 _LENGTH_ROWS, _NEAR_ROWS = 2_000, 20_000
@@ -23,7 +23,7 @@ def examine(options: TrainOptions, material: Material, reader: PairEncoder) -> C
     Raises:
         InputError: a line of it cannot be used.
     """
-    train = open_examples(options.train)
+    train = open_training(options.train, options)
     lengths = TokenLengths(
         options.model,
         reader.max_tokens,
@@ -38,12 +38,10 @@ def examine(options: TrainOptions, material: Material, reader: PairEncoder) -> C
 
 
 def _dev(options: TrainOptions) -> Examples | None:
-    """Return the development set as examples; a task folder is looked at for leaks where it is one of those too."""
-    if not options.dev or (Path(options.dev).is_dir() and not (Path(options.dev) / "corpus.jsonl").is_file()):
+    """Return the development set where it is a file; a task folder has no rows to compare."""
+    if not options.dev or Path(options.dev).is_dir():
         return None
-    if Path(options.dev).is_dir():
-        return None
-    return open_examples(options.dev)
+    return open_training(options.dev, options)
 
 
 def _of_groups(options: TrainOptions, material: Material) -> list[Finding]:

@@ -10,12 +10,12 @@ from pathlib import Path
 from secondpass.data.collections import read_task
 from secondpass.data.training import TrainExample
 from secondpass.data.training_groups import grouped
-from secondpass.data.training_read import Examples, good_examples, open_examples
+from secondpass.data.training_read import Examples, ReadOptions, good_examples, open_examples
 from secondpass.data.training_split import plan_split
 from secondpass.errors import InputError
 from secondpass.train.development import DevList, drawn, lists_of_examples, lists_of_task
 from secondpass.train.losses import NEED_TEACHER
-from secondpass.train.options import TrainOptions
+from secondpass.train.options import TrainOptions, column_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def read_material(options: TrainOptions) -> Material:
     if not options.train:
         raise InputError("There is nothing to learn from; give train = FILE, in any form that `secondpass data` reads.")
     notes: list[str] = []
-    examples = [example for example in _questions(open_examples(options.train)) if _teaches(example, notes)]
+    examples = [example for example in _questions(open_training(options.train, options)) if _teaches(example, notes)]
     notes = [f"{count:,} {what}" for what, count in Counter(notes).items()]
     if not examples:
         raise InputError(
@@ -66,12 +66,17 @@ def read_lists(path: str, options: TrainOptions, notes: list[str]) -> list[DevLi
     if Path(path).is_dir() and any(Path(path).glob("qrels*")):
         lists = lists_of_task(read_task(path))
     else:
-        lists = lists_of_examples(_questions(open_examples(path)), options.seed)
+        lists = lists_of_examples(_questions(open_training(path, options)), options.seed)
     if not lists:
         raise InputError(
             f"{path} has no question with both a relevant passage and another one; nothing can be measured."
         )
     return _some(lists, path, options, notes)
+
+
+def open_training(path: str, options: TrainOptions) -> Examples:
+    """Find out what the training data at ``path`` is, its columns named as ``options`` say."""
+    return open_examples(path, ReadOptions(columns=column_names(options)))
 
 
 def _questions(examples: Examples) -> Iterator[TrainExample]:

@@ -26,6 +26,7 @@ class TrainOptions:
     train: str = option("", "Examples to learn from, in any form that `secondpass data` reads.")
     dev: str = option("", "Examples or a task folder to measure on; empty: a part of the questions is held back.")
     general: str = option("", "A second task to measure before and after: what must not be forgotten.")
+    columns: str = option("", "The files' names for columns, such as query=question,positive=answer.")
     output: str = option("tuned", "Folder for the trained model.")
     loss: str = option("group_softmax", "What is learnt by.")
     head: str = option("auto", "What the score is read from; auto: the model's own head, else the mean of its tokens.")
@@ -143,6 +144,20 @@ def _accepted(name: str, kind: type) -> str:
         return " or ".join(CHOICES[name])
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[kind]
     return f"{words} of {_LEAST[name]:g} or more" if name in _LEAST else words
+
+
+def column_names(options: TrainOptions) -> dict[str, str]:
+    """Return our names of columns with the files'.
+
+    Raises:
+        InputError: they are not written as query=question,positive=answer.
+    """
+    pairs = [pair.partition("=") for pair in options.columns.split(",") if pair.strip()]
+    if not all(equals and column.strip() for _, equals, column in pairs):
+        raise InputError(
+            f"columns is {options.columns!r}; write our name and the file's: query=question,positive=answer."
+        )
+    return {key.strip(): column.strip() for key, _, column in pairs}
 
 
 def as_toml(options: TrainOptions) -> str:

@@ -226,7 +226,20 @@ def _write(job: Job, outcome: Outcome, source: Path, weights: dict[str, Any]) ->
     card = model_card(job.options, outcome.verdicts, outcome.run.seconds, outcome.notes)
     module: nn.Module = plain.module.model
     save_model(module, plain.tokenizer_folder, outcome.output, plain.reader.max_tokens, probes, card)
-    record = {"output": str(outcome.output), "failed": outcome.failed, "notes": outcome.notes,
-              "collapse": outcome.collapse and str(outcome.collapse), "seconds": outcome.run.seconds,
-              "verdicts": [asdict(verdict) | {"said": str(verdict)} for verdict in outcome.verdicts]}  # fmt: skip
-    (job.folder / _OUTCOME).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+    record = json.dumps(outcome_record(outcome), ensure_ascii=False, indent=1)
+    (job.folder / _OUTCOME).write_text(record, encoding="utf-8")
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as a record for JSON."""
+    return {
+        "output": str(outcome.output),
+        "failed": outcome.failed,
+        "steps": outcome.run.step,
+        "best_step": outcome.run.best_step,
+        "pairs": outcome.run.pairs,
+        "seconds": outcome.run.seconds,
+        "collapse": outcome.collapse and str(outcome.collapse),
+        "notes": list(outcome.notes),
+        "verdicts": [asdict(verdict) | {"said": str(verdict)} for verdict in outcome.verdicts],
+    }
