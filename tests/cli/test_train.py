@@ -1,0 +1,119 @@
+"""``secondpass train`` as a person meets it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.models.tiny_models import Shape, make_model
+
+from secondpass.cli.train import train
+from secondpass.errors import InputError, MissingExtraError
+from secondpass.train.options import TrainOptions, read_options
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("cli-train") / "reranker", Shape("bert", layers=1))
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configurations name the examples from there."""
+    monkeypatch.chdir(ROOT)
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(train, arguments, standalone_mode=False, catch_exceptions=False)
+
+
+def settings(**values: Any) -> Sequence[str]:
+    return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+
+
+@pytest.mark.parametrize("name", ["train-triplets.toml", "train-groups.toml"])
+def test_the_tutorials_recipes_run_as_they_are_written(name: str, model: Path, tmp_path: Path) -> None:
+    recipe = read_options(f"configs/{name}")
+    if name == "train-triplets.toml":
+        assert (recipe.batch_size, recipe.epochs, recipe.learning_rate, recipe.warmup) == (8, 5.0, 1e-5, 100.0)
+    else:
+        assert (recipe.group_size, recipe.accumulation, recipe.learning_rate) == (16, 4, 6e-5)
+        assert (recipe.weight_decay, recipe.epochs, recipe.precision) == (0.01, 5.0, "auto")
+    output = tmp_path / "精排"
+    short = settings(model=model, output=output, max_steps=2, threads=1, precision="f32", max_tokens=96)
+    done = call(f"configs/{name}", *short)
+    assert done.return_value in (0, None), done.output
+    assert "4 of 41 questions are held back to measure on" in done.stderr
+    assert "nothing learned" in done.stderr
+    assert "95% intervals" in done.stdout
+    assert "do not call it an improvement" in " ".join(done.stdout.split())
+    assert (output / "model.safetensors").is_file()
+    assert "nDCG@10 | " in (output / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_run_that_learns_nothing_ends_with_1_and_says_why(model: Path, tmp_path: Path) -> None:
+    values = settings(model=model, output=tmp_path / "out", train="examples/train_groups.jsonl", learning_rate=0,
+                      threads=1, precision="f32", max_tokens=32, group_size=2, batch_size=1, max_steps=200,
+                      evaluate_every=100)  # fmt: skip
+    done = call(*values, "--json")
+    assert done.return_value == 1
+    record = json.loads(done.stdout)
+    assert record["failed"] is True
+    assert record["steps"] == 60
+    assert "Nothing is being learned after 60 steps" in record["collapse"]
+    assert done.stderr.count("\n") < 6
+
+
+def test_flagembeddings_command_line_is_shown_as_a_file_of_ours() -> None:
+    flags = (
+        "--model_name_or_path 模型 --train_data t.jsonl --train_group_size 16 --max_len 512 --output_dir out".split()
+    )
+    shown = call("--show", *flags, *settings(learning_rate=1e-4)).stdout
+    assert 'model = "模型"' in shown
+    assert "group_size = 16" in shown
+    assert "learning_rate = 0.0001" in shown
+    with pytest.raises(InputError, match="FlagEmbedding has no option 'trane_group_size'"):
+        call("--show", "--trane_group_size", "16", *flags[:4])
+
+
+def test_an_autotrain_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "autotrain.yaml"
+    file.write_text(
+        "task: reranker\nbase_model: 模型\ndata:\n  path: examples/train_triplets.jsonl\nparams:\n  lr: 1e-5\n",
+        encoding="utf-8",
+    )
+    shown = call("--show", str(file)).stdout
+    assert 'train = "examples/train_triplets.jsonl"' in shown
+    assert "learning_rate = 1e-05" in shown
+
+
+def test_help_lists_every_option_and_imports_no_torch() -> None:
+    code = (
+        "import sys\nfrom secondpass.cli.main import cli\n"
+        "cli(['train', '--help'], standalone_mode=False)\n"
+        "print('heavy', sorted({'torch', 'transformers', 'accelerate', 'yaml'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("heavy []\n")
+    for known in dataclasses.fields(TrainOptions):
+        assert f"  {known.name} " in done.stdout
+
+
+def test_what_is_not_installed_is_named_with_the_command_that_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secondpass.cli.train.find_spec", lambda name: None if name == "accelerate" else object())
+    with pytest.raises(MissingExtraError, match=r"Training \(accelerate\).*pip install 'secondpass\[train\]'"):
+        call(*settings(model="m", train="t"))
+
+
+def test_wrong_names_are_refused_before_anything_is_imported() -> None:
+    with pytest.raises(InputError, match="Did you mean learning_rate"):
+        call(*settings(learning_rte=1))
