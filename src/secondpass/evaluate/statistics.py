@@ -60,10 +60,10 @@ def bootstrap_interval(
 
     The symmetric studentised bootstrap (Hall 1988, "On symmetric bootstrap confidence intervals"): as many standard
     errors on both sides as ``level`` of the resampled means stay within, each counted in its own. Percentiles of the
-    means are too narrow for few questions, and for differences that are mostly 0. In ``benchmarks/intervals.py`` this one
-    covers 95% to within 2.5 from 50 questions on, as long as one question in ten differs from the usual value; with 20
-    questions it is 94% on average. No resampling knows of values that were not drawn: where only a handful of questions
-    differ from the rest the interval is too narrow, and where all are equal it has no width.
+    means are too narrow for few questions, and for differences that are mostly 0. In ``benchmarks/intervals.py`` this
+    one covers 92 to 98% from 50 questions on, 95 on average, as long as one question in ten differs from the usual
+    value; with 20 questions 94 on average. No resampling knows of values that were not drawn: where only a handful of
+    questions differ from the rest the interval is too narrow, and where all are equal it has no width.
 
     Raises:
         InputError: there are no values.
