@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import torch
 from sentence_transformers import CrossEncoder
 from tests.models.tiny_models import SENTENCES
+from tests.train.mean_folder import PAIRS as FLAG_PAIRS
+from tests.train.mean_folder import make_mean_folder
 from torch.nn import functional
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
 
@@ -21,6 +24,9 @@ from secondpass.train.options import TrainOptions
 from secondpass.train.run import run_training
 
 PAIRS = [("长江有多长？", SENTENCES[5]), ("Who invented the telephone?", SENTENCES[13]), ("今天", SENTENCES[20])]
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "flag_reranker.json"  # FlagEmbedding 1.4.2, by make_flag_reranker.py
+FLAG_RERANKER = json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
 def test_before_training_the_first_state_is_own_state_and_mean_whatever_the_padding(embedder: Path) -> None:
@@ -69,3 +75,11 @@ def test_an_architecture_without_such_layers_is_refused_by_name(reranker: Path) 
     model.config.model_type = "distilbert"
     with pytest.raises(InputError, match="this model is a distilbert"):
         add_mean_layer(model)
+
+
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
+def test_flag_reranker_gave_such_a_folder_the_scores_that_it_has_here(kind: str, tmp_path: Path) -> None:
+    folder = make_mean_folder(tmp_path / "model", kind)
+    scorer = open_cross_encoder(folder, options=EngineOptions(name="torch"))
+    ours = [scorer.score(query, [text])[0].score for query, text in FLAG_PAIRS]
+    np.testing.assert_allclose(ours, FLAG_RERANKER[kind], atol=1e-4)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.train.lessons import write_lessons
 from tests.train.runs import assert_same_model, metrics, outcome_of, records, run, settings, stopped
 
 from secondpass.errors import InputError, StoreError
@@ -53,7 +54,7 @@ def test_the_best_weights_are_kept_not_the_last(reranker: Path, lessons: Path, t
 def test_an_unfinished_run_is_neither_overwritten_nor_resumed_with_other_options(
     reranker: Path, lessons: Path, tmp_path: Path
 ) -> None:
-    given = settings(reranker, lessons, tmp_path / "model")
+    given = settings(reranker, lessons, tmp_path / "model", train=str(write_lessons(tmp_path / "train.jsonl")))
     with pytest.raises(InputError, match="no run to resume"):
         run(given, resume=True)
     stopped(given, signal.SIGKILL, after=3)
@@ -61,6 +62,9 @@ def test_an_unfinished_run_is_neither_overwritten_nor_resumed_with_other_options
         run(given)
     with pytest.raises(InputError, match="started with other options"):
         run(given | {"learning_rate": 1e-4}, resume=True)
+    write_lessons(tmp_path / "train.jsonl", 23)
+    with pytest.raises(InputError, match=r"started with other data: .*train\.jsonl"):
+        run(given, resume=True)
 
 
 def test_a_folder_with_something_else_is_not_replaced(reranker: Path, lessons: Path, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from secondpass.data.collections import read_task
@@ -55,6 +56,16 @@ def read_material(options: TrainOptions) -> Material:
         examples, dev = _held_back(examples, options, notes)
     general = read_lists(options.general, options, notes) if options.general else []
     return Material(examples, dev, general, tuple(notes))
+
+
+def digest(material: Material) -> str:
+    """Return 16 hexadecimal digits that change with anything that is learnt from or measured on."""
+    found = hashlib.sha256()
+    for part in (material.examples, material.dev, material.general):
+        for one in part:
+            found.update(repr(replace(one, place="") if isinstance(one, TrainExample) else one).encode())
+        found.update(b"|")
+    return found.hexdigest()[:16]
 
 
 def read_lists(path: str, options: TrainOptions, notes: list[str]) -> list[DevList]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +19,14 @@ class MetricsFile:
     """A `Listener` that appends every record to ``path``; those after ``step`` are dropped first, for a resumed run."""
 
     def __init__(self, path: Path, step: int) -> None:
-        kept = [line for line in _whole_lines(path) if json.loads(line).get("step", 0) <= step] if step else []
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         self._path = path
+        kept = [line for line in _whole_lines(path) if json.loads(line).get("step", 0) <= step] if step else []
+        partial = path.with_name(f"{path.name}.part")
+        try:
+            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            os.replace(partial, path)
+        except OSError as error:
+            raise self._full(error) from error
 
     def __call__(self, record: dict[str, Any]) -> None:
         """Append a record.
@@ -32,10 +38,13 @@ class MetricsFile:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise StoreError(
-                f"{self._path} cannot be written ({error.strerror or error}); the last checkpoint is whole. Make room "
-                "and go on with --resume."
-            ) from error
+            raise self._full(error) from error
+
+    def _full(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"{self._path} cannot be written ({error.strerror or error}); the last checkpoint is whole. Make room and "
+            "go on with --resume."
+        )
 
 
 class Curves:
@@ -67,5 +76,5 @@ def _whole_lines(path: Path) -> list[str]:
     """Return the lines of a file; a kill may have left half of the last."""
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     return [line for line in lines[:-1] if line]

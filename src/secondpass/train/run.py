@@ -24,7 +24,7 @@ from secondpass.train.development import Measured
 from secondpass.train.devices import open_accelerator
 from secondpass.train.doctor import examine
 from secondpass.train.loop import Job, Run, Trained, measures_of, total_steps, train
-from secondpass.train.material import read_material
+from secondpass.train.material import digest, read_material
 from secondpass.train.metrics import Curves, Listener, MetricsFile
 from secondpass.train.opening import open_model
 from secondpass.train.options import TrainOptions, as_toml
@@ -33,7 +33,8 @@ from secondpass.train.scoring import measure_model, score_lists
 from secondpass.train.verdict import Verdict, judge
 from secondpass.train.watch import Collapse
 
-_OPTIONS, _GENERAL, _METRICS, _OUTCOME = "options.toml", "general.json", "metrics.jsonl", "outcome.json"
+_OPTIONS, _DATA, _GENERAL = "options.toml", "data.digest", "general.json"
+_METRICS, _OUTCOME = "metrics.jsonl", "outcome.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def run_training(
         source = resolve(options.model).folder
     model = open_model(source, options)
     folder = run_folder(options)
-    step = _started(folder, options, resume, accelerator)
+    step = _started(folder, options, digest(material), resume, accelerator)
     if first and checked and not step:
         checked(examine(options, material, model.reader))
     model.module.to(accelerator.device)
@@ -105,7 +106,7 @@ def run_folder(options: TrainOptions) -> Path:
     return output.with_name(f"{output.name}.run")
 
 
-def _started(folder: Path, options: TrainOptions, resume: bool, accelerator: Accelerator) -> int:
+def _started(folder: Path, options: TrainOptions, data: str, resume: bool, accelerator: Accelerator) -> int:
     """Return the step from which the run goes on, its folder being there; what is left of a finished run goes.
 
     Raises:
@@ -118,6 +119,11 @@ def _started(folder: Path, options: TrainOptions, resume: bool, accelerator: Acc
             raise InputError(f"There is no run to resume in {folder}.")
         if _decides(kept.read_text(encoding="utf-8")) != _decides(written):
             raise InputError(f"The run in {folder} was started with other options ({kept}); resume it with those.")
+        if (folder / _DATA).read_text(encoding="utf-8") != data:
+            raise InputError(
+                f"The run in {folder} was started with other data: {options.train} or what is measured on was changed "
+                "since. Bring the files back, or delete the folder to start anew."
+            )
         return int(place.name.rpartition("-")[2])
     if place is not None and not (folder / _OUTCOME).is_file():
         raise InputError(
@@ -128,6 +134,7 @@ def _started(folder: Path, options: TrainOptions, resume: bool, accelerator: Acc
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         kept.write_text(written, encoding="utf-8")
+        (folder / _DATA).write_text(data, encoding="utf-8")
     accelerator.wait_for_everyone()
     return 0
 
