@@ -79,9 +79,10 @@ _NOTES: Final = (
         "只有 {count} 个问题：区间很宽，差别要大才看得出来",
     ),
     Text(
-        "a random order already reaches {points} {measure} (of 100), because {share} of the candidates are relevant: "
-        "high figures say little here",
-        "随机次序的 {measure} 已达 {points}（满分 100），因为 {share} 的候选是相关的：这里的高分说明不了什么",
+        "a random order already reaches {points} {measure} (of 100), because a list has {passages} passages and "
+        "{share} of them are relevant: high figures say little here",
+        "随机次序的 {measure} 已达 {points}（满分 100），因为一个列表有 {passages} 个段落，其中 {share} 相关："
+        "这里的高分说明不了什么",
     ),
     Text(
         "no fusion of first stages: there is one first stage ({name}); --embedder NAME adds another",
