@@ -57,12 +57,23 @@ def test_held_back_questions_share_neither_question_nor_passage_with_the_rest(tm
 
 def test_many_dev_questions_are_drawn_the_same_each_time_and_it_is_said(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [{"query": f"问{i}", "pos": ["对"], "neg": ["错"]} for i in range(30)]
-    path = write(tmp_path / "train.jsonl", rows)
-    options = TrainOptions(train=path, dev=path, dev_questions=7)
+    path = write(tmp_path / "dev.jsonl", rows)
+    teaches = write(tmp_path / "train.jsonl", [{"query": "别的", "pos": ["对"], "neg": ["错"]}])
+    options = TrainOptions(train=teaches, dev=path, dev_questions=7)
     found = read_material(options)
     assert [one.query_id for one in found.dev] == [one.query_id for one in read_material(options).dev]
     assert len(found.dev) == 7
     assert f"measured on 7 of 30 questions of {path}, drawn at random" in found.notes
+
+
+def test_what_is_measured_on_is_not_learnt(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"query": f"问{i}？", "pos": ["对"], "neg": ["错"]} for i in range(10)]
+    train, dev = write(tmp_path / "train.jsonl", rows), write(tmp_path / "dev.jsonl", rows[7:])
+    found = read_material(TrainOptions(train=train, dev=dev))
+    assert [example.query for example in found.examples] == [f"问{i}？" for i in range(7)]
+    assert any(note.startswith("3 questions of ") and "left out of training" in note for note in found.notes)
+    with pytest.raises(InputError, match=r"All questions of .* are measured on"):
+        read_material(TrainOptions(train=dev, dev=train))
 
 
 def test_a_teachers_loss_without_teacher_scores_is_refused_before_anything_starts(tmp_path: Path) -> None:
@@ -78,3 +89,17 @@ def test_columns_are_told_by_the_files_own_names(tmp_path: Path) -> None:
     assert found.examples[0].negatives == ("上海",)
     with pytest.raises(InputError, match="write our name and the file's"):
         read_material(TrainOptions(train=str(tmp_path / "训练.csv"), columns="query"))
+
+
+def test_of_a_folder_that_says_which_questions_are_for_training_only_those_are_learnt(tmp_path: Path) -> None:
+    write(tmp_path / "corpus.jsonl", [{"_id": f"p{i}", "text": f"段落 {i}"} for i in range(6)])
+    splits = ("train", "train", "dev")
+    write(tmp_path / "queries.jsonl", [{"_id": f"q{i}", "text": f"问{i}", "split": splits[i]} for i in range(3)])
+    write(
+        tmp_path / "candidates.jsonl",
+        [{"qid": f"q{i}", "kind": "official", "pids": [f"p{i}", f"p{i + 3}"]} for i in range(3)],
+    )
+    (tmp_path / "qrels.tsv").write_text("".join(f"q{i}\t0\tp{i}\t1\n" for i in range(3)), encoding="utf-8")
+    found = read_material(TrainOptions(train=str(tmp_path), dev=str(tmp_path)))
+    assert [example.query for example in found.examples] == ["问0", "问1"]
+    assert [one.query for one in found.dev] == ["问2"]

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from secondpass.data.collections import read_task
 from secondpass.data.training import TrainExample
+from secondpass.data.training_folders import FolderFiles
 from secondpass.data.training_groups import grouped
 from secondpass.data.training_read import Examples, ReadOptions, good_examples, open_examples
 from secondpass.data.training_split import plan_split
+from secondpass.data.training_texts import text_key
 from secondpass.errors import InputError
 from secondpass.train.development import DevList, drawn, lists_of_examples, lists_of_task
 from secondpass.train.losses import NEED_TEACHER
@@ -52,6 +54,7 @@ def read_material(options: TrainOptions) -> Material:
         )
     if options.dev:
         dev = read_lists(options.dev, options, notes)
+        examples = _without_leaks(examples, dev, options, notes)
     else:
         examples, dev = _held_back(examples, options, notes)
     general = read_lists(options.general, options, notes) if options.general else []
@@ -86,8 +89,13 @@ def read_lists(path: str, options: TrainOptions, notes: list[str]) -> list[DevLi
 
 
 def open_training(path: str, options: TrainOptions) -> Examples:
-    """Find out what the training data at ``path`` is, its columns named as ``options`` say."""
-    return open_examples(path, ReadOptions(columns=column_names(options)))
+    """Find out what the training data at ``path`` is, its columns named as ``options`` say.
+
+    Of a folder whose questions say which split they belong to, those of ``train`` are taken.
+    """
+    place = Path(path)
+    split = "train" if place.is_dir() and not (place / "qrels").is_dir() else None
+    return open_examples(path, ReadOptions(columns=column_names(options), files=FolderFiles(split=split)))
 
 
 def _questions(examples: Examples) -> Iterator[TrainExample]:
@@ -102,6 +110,23 @@ def _teaches(example: TrainExample, notes: list[str]) -> bool:
     elif not example.negatives:
         notes.append("questions without a negative, left out")
     return bool(example.positives and example.negatives)
+
+
+def _without_leaks(
+    examples: list[TrainExample], dev: list[DevList], options: TrainOptions, notes: list[str]
+) -> list[TrainExample]:
+    """Leave out of training what is measured on: a question learnt by heart shows nothing."""
+    measured = {text_key(one.query) for one in dev}
+    kept = [example for example in examples if text_key(example.query) not in measured]
+    if len(kept) < len(examples):
+        count = len(examples) - len(kept)
+        notes.append(f"{count:,} questions of {options.train} are measured on too, and left out of training")
+    if not kept:
+        raise InputError(
+            f"All questions of {options.train} are measured on in {options.dev} too; give other questions to learn "
+            "from, or no dev: a part is then held back."
+        )
+    return kept
 
 
 def _held_back(
