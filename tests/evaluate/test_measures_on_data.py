@@ -17,6 +17,7 @@ from ir_measures import AP, RR, P, R, Success, nDCG
 from secondpass.evaluate.measures import measure_orders, measure_run, order_run, parse_measure
 from secondpass.types import Qrels, Run
 
+pytestmark = pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")  # ranx, when it compiles first
 DATA = Path(__file__).parents[3] / "shared/data"
 SETS = [
     *("cacm", "cisi", "cmrc2018", "covid_pairs_zh", "cranfield", "drcd", "limit_small", "medqa_zh", "noveleval"),
