@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from secondpass.cli.reranking import NOTED
 
 _KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "GEMINI_API_KEY")
 
@@ -28,3 +31,15 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody's real key goes into a test."""
     for name in _KEYS:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def notes_as_before() -> Iterator[None]:
+    """A command that runs in the tests' own process sets how notes are shown; the next test finds it as it was."""
+    loggers = [logging.getLogger(name) for name in NOTED]
+    before = [(logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers = handlers
