@@ -50,7 +50,9 @@ def tuned(embedder: Path, lessons: Path, tmp_path_factory: pytest.TempPathFactor
         model=str(embedder), train=str(lessons / "train.jsonl"), dev=str(lessons / "dev.jsonl"), output=str(output),
         max_steps=20, batch_size=6, group_size=3, learning_rate=3e-3, precision="f32", evaluate_every=10,
     )  # fmt: skip
-    run_training(options, lambda record: None)
+    outcome = run_training(options, lambda record: None)
+    assert outcome is not None
+    assert any("the head is new and ordered by chance" in note for note in outcome.notes)
     return output
 
 

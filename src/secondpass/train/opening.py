@@ -29,14 +29,15 @@ def open_model(folder: Path, options: TrainOptions) -> TrainedModel:
         )
     inner = transformer_folder(folder)
     dropout = options.dropout if options.dropout >= 0 else None
-    module = open_classifier(inner, _head(checkpoint, options), dropout, options.seed)
+    head = _head(checkpoint, options)
+    module = open_classifier(inner, head, dropout, options.seed)
     if options.gradient_checkpointing:
         module.gradient_checkpointing_enable()  # type: ignore[operator]
     segments = int(checkpoint.config.get("type_vocab_size") or 0)
     tokenizer = folder if (folder / "tokenizer.json").is_file() else inner
     reader = PairEncoder(tokenizer, segments, _max_tokens(checkpoint, options))
     pad_id = int(checkpoint.config.get("pad_token_id") or 0)
-    return TrainedModel(tokenizer, ClassifierScores(module), reader, pad_id, segments > 1)
+    return TrainedModel(tokenizer, ClassifierScores(module), reader, pad_id, segments > 1, new_head=head != "own")
 
 
 def _head(checkpoint: Checkpoint, options: TrainOptions) -> str:

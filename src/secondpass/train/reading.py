@@ -27,13 +27,17 @@ class Cutting:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model in training: what computes scores, and how texts are read for it."""
+    """A model in training: what computes scores, and how texts are read for it.
+
+    ``new_head``: what its scores are read from was made for this run, and knows nothing at its start.
+    """
 
     tokenizer_folder: Path
     module: ClassifierScores
     reader: PairEncoder
     pad_id: int
     segments: bool
+    new_head: bool = False
     cutting: Cutting = field(default_factory=Cutting)
 
     def batches(self, groups: Sequence[Group], device: torch.device) -> tuple[list[dict[str, Tensor]], Tensor, Fill]:

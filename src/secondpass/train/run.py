@@ -212,6 +212,11 @@ def _finish(
 
 def _notes(job: Job, run: Run) -> tuple[str, ...]:
     cutting, notes = job.model.cutting, list(job.material.notes)
+    if job.model.new_head and run.first:
+        notes.append(
+            "the head is new and ordered by chance before: that it got better than chance says little, so compare it "
+            "with rerankers and the first stage by `secondpass evaluate`"
+        )
     if run.best_step == 0:
         notes.append("no measurement was better than the start: the model is the one that training started from")
     elif run.best_step > 0:
