@@ -334,7 +334,7 @@ class Watched(Recorded):
 
 
 def hits_alive() -> int:
-    return sum(isinstance(each, Hit) for each in gc.get_objects())
+    return sum(type(each) is Hit for each in gc.get_objects())
 
 
 def test_no_more_than_one_question_s_hits_are_in_memory() -> None:
