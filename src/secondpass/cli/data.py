@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
-# Name -> place of the click command, and the line that `secondpass data --help` shows without importing it.
+from secondpass.cli.lazy_group import lazy_group
+
 _COMMANDS = {
     "convert": ("secondpass.cli.data_convert:convert_command", "Write training data in another form."),
     "check": ("secondpass.cli.data_check:check_command", "Say what would spoil training, before anything is trained."),
@@ -16,29 +15,7 @@ _COMMANDS = {
 }
 
 
-class DataGroup(click.Group):
-    """A group that imports a command only when it runs."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the work."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
-
-@click.command(cls=DataGroup)
+@click.command(cls=lazy_group(_COMMANDS))
 def data() -> None:
     """Training data for rerankers: convert, check, split, mine negatives, have questions written.
 

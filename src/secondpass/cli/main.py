@@ -5,17 +5,16 @@ Exit codes: 0 done; 1 done, but nothing was found or some input was left out; 2 
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from importlib.metadata import version
 
 import click
 
+from secondpass.cli.lazy_group import lazy_group
 from secondpass.cli.plain import plain
 from secondpass.errors import SecondpassError
 
-# Name -> place of the click command, and the line that `secondpass --help` shows without importing it.
 COMMANDS = {
     "index": ("secondpass.cli.index:index", "Read documents and web pages into an index; only what changed."),
     "search": ("secondpass.cli.search:search", "Show the best passages for a question, before and after reranking."),
@@ -39,30 +38,8 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command only when it runs, so that help comes at once."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the work."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
 @click.command(
-    cls=LazyGroup,
+    cls=lazy_group(COMMANDS),
     epilog="Exit codes: 0 done, 1 nothing found or some input left out, 2 a mistake you can mend, 130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
+from secondpass.cli.lazy_group import lazy_group
 from secondpass.cli.merge_config import read_merge_config
 from secondpass.errors import InputError
 
-# Name -> place of the click command, and the line that `secondpass merge --help` shows without importing it.
 _COMMANDS = {
     "mix": ("secondpass.cli.merge_methods:mix_command", "The weighted mean of any number of models."),
     "cocktail": ("secondpass.cli.merge_cocktail:cocktail_command", "The same with weights found from examples."),
@@ -20,29 +18,7 @@ _COMMANDS = {
 }
 
 
-class MergeGroup(click.Group):
-    """A group that imports a command only when it runs."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the help."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
-
-@click.group(cls=MergeGroup, invoke_without_command=True)
+@click.group(cls=lazy_group(_COMMANDS), invoke_without_command=True)
 @click.option("--config", metavar="FILE.toml", help="Take command, models and options from a file.")
 @click.pass_context
 def merge(ctx: click.Context, config: str | None) -> int | None:
