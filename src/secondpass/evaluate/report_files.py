@@ -1,24 +1,19 @@
-"""A report to a JSON file and back: the file's form is that of the records, and numbers are kept as they are."""
+"""A report to a JSON file and back."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from secondpass.data.lines import write_whole
-from secondpass.errors import InputError
-from secondpass.evaluate.record_reading import record_of
+from secondpass.evaluate.record_reading import FileForm, read_record, record_object, write_record
 from secondpass.evaluate.records import Report
 
-FORMAT = "secondpass evaluation"
-FORMAT_VERSION = 1
+_FORM = FileForm(1, "evaluation", "secondpass evaluate --out FILE.json")
 
 
 def report_object(report: Report) -> dict[str, Any]:
     """Return ``report`` as an object of JSON."""
-    return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(report)}
+    return record_object(report, _FORM)
 
 
 def write_report_json(report: Report, path: str | Path) -> None:
@@ -27,9 +22,7 @@ def write_report_json(report: Report, path: str | Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    with write_whole(str(path)) as stream:
-        json.dump(report_object(report), stream, ensure_ascii=False, indent=1, allow_nan=False)
-        stream.write("\n")
+    write_record(report, path, _FORM)
 
 
 def read_report_json(path: str | Path) -> Report:
@@ -38,20 +31,4 @@ def read_report_json(path: str | Path) -> Report:
     Raises:
         InputError: the file is missing, no JSON, or no such report.
     """
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON: {error}.") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("format_version") != FORMAT_VERSION:
-        raise InputError(
-            f"{path} is no evaluation of this version; accepted is what `secondpass evaluate --out FILE.json` writes "
-            f"(format {FORMAT!r}, version {FORMAT_VERSION})."
-        )
-    try:
-        return record_of(Report, found)
-    except (TypeError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path} is an evaluation with a part that cannot be read ({error}); make it again."
-        ) from error
+    return read_record(Report, path, _FORM)

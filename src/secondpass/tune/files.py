@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from secondpass.config import RETRIEVERS
 from secondpass.data.lines import write_whole
-from secondpass.errors import InputError
-from secondpass.evaluate.record_reading import record_of
+from secondpass.evaluate.record_reading import FileForm, read_record, record_object, write_record
 from secondpass.rerank.threshold import MinScore
 from secondpass.tune.records import TuningReport
 
-FORMAT = "secondpass tuning"
-FORMAT_VERSION = 1
+_FORM = FileForm(1, "tuning", "secondpass tune --out FILE.json")
 
 
 def tuning_object(report: TuningReport) -> dict[str, Any]:
     """Return ``report`` as an object of JSON."""
-    return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(report)}
+    return record_object(report, _FORM)
 
 
 def write_tuning(report: TuningReport, path: str | Path) -> None:
@@ -29,12 +26,11 @@ def write_tuning(report: TuningReport, path: str | Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
+    if not str(path).endswith(".toml"):
+        write_record(report, path, _FORM)
+        return
     with write_whole(str(path)) as stream:
-        if str(path).endswith(".toml"):
-            stream.write(_as_toml(report))
-        else:
-            json.dump(tuning_object(report), stream, ensure_ascii=False, indent=1, allow_nan=False)
-            stream.write("\n")
+        stream.write(_as_toml(report))
 
 
 def read_tuning(path: str | Path) -> TuningReport:
@@ -43,21 +39,7 @@ def read_tuning(path: str | Path) -> TuningReport:
     Raises:
         InputError: the file is missing, no JSON, or no such report.
     """
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON: {error}.") from error
-    if not isinstance(found, dict) or (found.get("format"), found.get("format_version")) != (FORMAT, FORMAT_VERSION):
-        raise InputError(
-            f"{path} is no tuning of this version; accepted is what `secondpass tune --out FILE.json` writes "
-            f"(format {FORMAT!r}, version {FORMAT_VERSION})."
-        )
-    try:
-        return record_of(TuningReport, found)
-    except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f"{path} is a tuning with a part that cannot be read ({error}); make it again.") from error
+    return read_record(TuningReport, path, _FORM)
 
 
 def _as_toml(report: TuningReport) -> str:
