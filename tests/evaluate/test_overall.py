@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from secondpass.evaluate.overall import MeasuredTask, Sampling, macro_intervals, overall_results
-from secondpass.evaluate.statistics import bootstrap_interval
+from secondpass.evaluate.statistics import bootstrap_interval, estimate
 from secondpass.types import Language
 
 SAMPLING = Sampling(2000, 13)
@@ -58,3 +58,15 @@ def test_intervals_of_several_tasks_hold_the_true_mean_as_often_as_they_say() ->
         low, high = macro_intervals(tasks, Sampling(600, trial))
         held += bool(low[0] <= 1 <= high[0])
     assert 0.91 <= held / 400 <= 0.985
+
+
+def test_an_overall_interval_ends_where_that_of_one_task_does_and_not_at_the_values_that_were_seen() -> None:
+    few = np.array([0.5, 0.5, 0.5, 0.6])
+    both = [MeasuredTask(name, "zh", "bm25", {"bm25": {"MAP": few}}, ()) for name in ("一", "二")]
+    overall = overall_results(both, ["MAP"], SAMPLING)[0].measures["MAP"]
+    one = estimate(few)
+    assert one.low <= overall.low < 0.5
+    assert overall.high <= one.high < 0.6
+    high = [MeasuredTask(name, "zh", "bm25", {"bm25": {"MAP": np.array([0.2, 1, 1])}}, ()) for name in ("一", "二")]
+    ends = overall_results(high, ["MAP"], SAMPLING)[0].measures["MAP"]
+    assert 0 < ends.low < ends.high == 1

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from secondpass.evaluate.records import Difference, Estimate, OverallResult
-from secondpass.evaluate.statistics import ADDED_VARIANCE, EQUAL, LEVEL, paired_test
+from secondpass.evaluate.statistics import ADDED_VARIANCE, EQUAL, LEVEL, paired_test, within_range
 from secondpass.evaluate.summary import Values
 from secondpass.types import Language
 
@@ -66,14 +66,15 @@ def _overall(
     low, high = macro_intervals(both, sampling)
     means = np.mean([columns.mean(axis=0) for columns in both], axis=0)
     count = len(measures)
-    estimates = {
-        measure: Estimate(float(means[column]), float(low[column]), float(high[column]))
-        for column, measure in enumerate(measures)
-    }
+    estimates = {}
+    for column, measure in enumerate(measures):
+        every = np.concatenate([columns[:, column] for columns in values])
+        interval = within_range((float(low[column]), float(high[column])), every)
+        estimates[measure] = Estimate(float(means[column]), *interval)
     differences = {}
     for column, measure in enumerate(measures if tested else ()):
-        interval = (float(means[count + column]), float(low[count + column]), float(high[count + column]))
-        differences[measure] = _difference([change[:, column] for change in changes], interval, sampling)
+        moved = (float(means[count + column]), float(low[count + column]), float(high[count + column]))
+        differences[measure] = _difference([change[:, column] for change in changes], moved, sampling)
     return OverallResult(name, language, len(tasks), estimates, differences)
 
 
@@ -94,9 +95,7 @@ def macro_intervals(tasks: Sequence[_Columns], sampling: Sampling) -> tuple[_Num
     spread = np.sqrt(np.maximum(drawn_variances, 0) + ADDED_VARIANCE * variance)
     distances = np.divide(np.abs(drawn_means), spread, out=np.zeros_like(drawn_means), where=spread > 0)
     reach = np.quantile(distances, LEVEL, axis=0) * np.sqrt((1 + ADDED_VARIANCE) * variance)
-    lowest = sum(values.min(axis=0) for values in tasks) / count
-    highest = sum(values.max(axis=0) for values in tasks) / count
-    return np.maximum(means - reach, lowest), np.minimum(means + reach, highest)
+    return means - reach, means + reach
 
 
 def _resampled(tasks: Sequence[_Columns], sampling: Sampling) -> tuple[_Columns, _Columns]:

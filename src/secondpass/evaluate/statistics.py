@@ -36,11 +36,19 @@ def estimate(values: Numbers, draws: int = DRAWS, seed: int = SEED, level: float
     The interval of values that cannot be below 0 starts at 0 at the lowest; that of values between 0 and 1, as all
     measures of an order are, ends at 1 at the highest.
     """
-    low, high = bootstrap_interval(values, level, draws, seed)
-    if np.min(values) >= 0:
-        low = max(low, 0.0)
-        high = min(high, 1.0) if np.max(values) <= 1 else high
+    low, high = within_range(bootstrap_interval(values, level, draws, seed), values)
     return Estimate(float(np.mean(values)), low, high)
+
+
+def within_range(interval: tuple[float, float], values: Numbers) -> tuple[float, float]:
+    """Cut an interval where the mean cannot be: below 0 if no value is, above 1 if all lie between 0 and 1.
+
+    It is not cut at the smallest and largest value that were seen: questions that were not drawn may lie beyond them.
+    """
+    low, high = interval
+    if np.min(values) < 0:
+        return interval
+    return max(low, 0.0), min(high, 1.0) if np.max(values) <= 1 else high
 
 
 def difference(values: Numbers, baseline: Numbers, draws: int = DRAWS, seed: int = SEED) -> Difference:
