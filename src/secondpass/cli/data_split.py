@@ -9,14 +9,15 @@ from typing import Any, get_args
 import click
 
 from secondpass.cli.data_options import reading_from, reading_options, say_problems
+from secondpass.cli.data_progress import DataProgress
 from secondpass.cli.options import json_option
 from secondpass.cli.output import print_json
 from secondpass.cli.plain import plain
-from secondpass.data.lines import STREAM
+from secondpass.data.lines import STREAM, count_lines
 from secondpass.data.passages import BadLine
 from secondpass.data.training_forms import FOLDER_FORMS
 from secondpass.data.training_read import open_examples
-from secondpass.data.training_split import By, SplitReport, split_examples
+from secondpass.data.training_split import By, SplitOptions, SplitReport, split_examples
 from secondpass.errors import InputError
 
 _UNEVEN = 0.1  # of what was wanted
@@ -32,24 +33,31 @@ _UNEVEN = 0.1  # of what was wanted
     show_default=True,
     help="What may not stand on both sides: questions, or questions and right passages.",
 )
+@click.option(
+    "--near", type=click.FloatRange(0.5, 1), default=0.8, show_default=True, help="What is nearly the same question."
+)
 @click.option("--seed", type=int, default=13, show_default=True)
 @click.option("--train-out", metavar="OUT", help="[default: FILE.train.jsonl; a folder: FOLDER.split/qrels/train.tsv]")
 @click.option("--dev-out", metavar="OUT", help="[default: FILE.dev.jsonl; a folder: FOLDER.split/qrels/dev.tsv]")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @reading_options
 @json_option
 def split_command(
     path: str,
     share: float,
     by: By,
+    near: float,
     seed: int,
     train_out: str | None,
     dev_out: str | None,
+    quiet: bool,
     as_json: bool,
     **reading: Any,
 ) -> int:
     """Part FILE into training and development data; FILE stays as it is.
 
-    Rows with the same question (in any writing) go to one side, by document also rows that share a right passage.
+    Rows with the same question (in any writing, or nearly) go to one side, by document also rows that share a right
+    passage.
     A collection (BEIR folder) is parted by its questions: qrels are written, all else stays where it is.
     """  # fmt: skip
     if path == STREAM:
@@ -58,7 +66,9 @@ def split_command(
     folder = examples.form in FOLDER_FORMS
     targets = (_target(path, "train", train_out, folder), _target(path, "dev", dev_out, folder))
     problems: list[BadLine] = []
-    report = split_examples(examples, targets, share, by, seed, problems)
+    options = SplitOptions(share, by, near, seed)
+    progress = DataProgress(quiet or as_json, {"rows read": count_lines(path)})
+    report = split_examples(examples, targets, options, problems, progress)
     say_problems(problems)
     if as_json:
         print_json({**asdict(report), "dev_share": report.dev_share, "left_out": len(problems)})
@@ -85,6 +95,8 @@ def _said(report: SplitReport) -> str:
         f"parted by {report.by}: {report.groups:,} groups that hang together, the largest has "
         f"{report.largest_group:,} rows",
     ]
+    if report.near:
+        lines.append(f"{report.near:,} questions nearly are another one, and went where it did")
     if abs(report.dev_share - report.wanted) > _UNEVEN * report.wanted:
         lines.append(f"uneven: {report.wanted:.1%} was wanted; groups are not parted")
     return "\n".join(lines)

@@ -11,14 +11,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from secondpass.data.training_texts import Shingles, resemblance
 
-_BANDS, _ROWS = 16, 4
+BANDS = 16
+_ROWS = 4
 _PRIME = np.uint64((1 << 61) - 1)
 _random = np.random.default_rng(1997)
-_FACTOR = _random.integers(1, 1 << 31, (_BANDS * _ROWS, 1), np.uint64)
-_ADDED = _random.integers(0, 1 << 61, (_BANDS * _ROWS, 1), np.uint64)
+_FACTOR = _random.integers(1, 1 << 31, (BANDS * _ROWS, 1), np.uint64)
+_ADDED = _random.integers(0, 1 << 61, (BANDS * _ROWS, 1), np.uint64)
+_OF_BAND = _random.integers(1, 1 << 63, (BANDS, _ROWS), np.uint64) | np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +40,20 @@ class NearTexts:
         self.left_out = 0
         self._most = most
         self._texts: list[tuple[str, Shingles]] = []
-        self._bands: defaultdict[tuple[int, bytes], list[int]] = defaultdict(list)
+        self._bands: defaultdict[int, list[int]] = defaultdict(list)
 
     def add(self, shingles: Shingles, place: str) -> None:
         """Keep a text by its runs."""
         if len(self._texts) >= self._most:
             self.left_out += 1
             return
-        for band in _bands(shingles):
+        for band in band_keys(shingles).tolist():
             self._bands[band].append(len(self._texts))
         self._texts.append((place, shingles))
 
     def find(self, shingles: Shingles) -> Near | None:
         """Return the kept text that shares ``threshold`` or more of its runs with this one, the most alike."""
-        candidates = {text for band in _bands(shingles) for text in self._bands.get(band, ())}
+        candidates = {text for band in band_keys(shingles).tolist() for text in self._bands.get(band, ())}
         best: Near | None = None
         for text in sorted(candidates):
             place, kept = self._texts[text]
@@ -60,9 +63,11 @@ class NearTexts:
         return best
 
 
-def _bands(shingles: Shingles) -> list[tuple[int, bytes]]:
+def band_keys(shingles: Shingles) -> npt.NDArray[np.uint64]:
+    """Return a key for each band of a text's signature, uint64 [16]; texts that agree in a band have one in common."""
     if not len(shingles):
-        return []
+        return np.zeros(0, np.uint64)
     small = shingles % np.uint64((1 << 31) - 1)  # keeps the products below 64 bits
     signature = ((small * _FACTOR + _ADDED) % _PRIME).min(axis=1)  # [64]
-    return [(band, signature[band * _ROWS : (band + 1) * _ROWS].tobytes()) for band in range(_BANDS)]
+    keys: npt.NDArray[np.uint64] = (signature.reshape(BANDS, _ROWS) * _OF_BAND).sum(axis=1, dtype=np.uint64)
+    return keys

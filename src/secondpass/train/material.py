@@ -13,7 +13,7 @@ from secondpass.data.training import TrainExample
 from secondpass.data.training_folders import FolderFiles
 from secondpass.data.training_groups import grouped
 from secondpass.data.training_read import Examples, ReadOptions, good_examples, open_examples
-from secondpass.data.training_split import plan_split
+from secondpass.data.training_split import SplitOptions, plan_split
 from secondpass.data.training_texts import text_key
 from secondpass.errors import InputError
 from secondpass.train.development import DevList, drawn, lists_of_examples, lists_of_task
@@ -136,7 +136,7 @@ def _held_back(
     if not options.dev_share or len(examples) < 2:
         return examples, []
     try:
-        plan = plan_split(examples, options.dev_share, "document", options.seed)
+        plan = plan_split(examples, SplitOptions(options.dev_share, "document", seed=options.seed))
     except InputError as error:
         notes.append(f"nothing is held back to measure on: {error}")
         return examples, []
