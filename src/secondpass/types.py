@@ -102,8 +102,9 @@ class Hit:
     """A passage with the score of the latest stage, and how it came here.
 
     ``stages`` lists every stage it passed, the latest last. ``evidence`` is the span of ``chunk.text`` that won, where
-    a stage names one; ``truncated`` says that a stage could not read the whole passage. ``probability`` is there where
-    the latest stage's model was made to give one (`PairScorer.gives_probability`).
+    a stage names one, and ``evidence_confidence`` how probable it is among all spans, where that is known;
+    ``truncated`` says that a stage could not read the whole passage. ``probability`` is there where the latest stage's
+    model was made to give one (`PairScorer.gives_probability`).
     """
 
     chunk: Chunk
@@ -113,6 +114,7 @@ class Hit:
     evidence: Span | None = None
     truncated: bool = False
     probability: float | None = None
+    evidence_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,9 @@ class PassageScore:
     """What a scorer says of one passage: the raw number, and how the passage was read.
 
     A passage longer than the model reads is read in ``windows`` overlapping pieces; ``span`` is then the piece that won
-    (None where the passage was read at once). ``tokens`` counts the passage in the model's own tokens (0: not known).
-    ``truncated`` says that a part was read by no window.
+    (None where the passage was read at once), or, of a model that points at evidence, that evidence with its
+    ``evidence_confidence``. ``tokens`` counts the passage in the model's own tokens (0: not known). ``truncated`` says
+    that a part was read by no window.
     """
 
     score: float
@@ -129,6 +132,7 @@ class PassageScore:
     tokens: int = 0
     windows: int = 1
     truncated: bool = False
+    evidence_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class Citation:
     """The place an answer rests on: ``quote`` stands at ``[start, end)`` of the document's text.
 
     ``number`` is the one in brackets in the answer, and the rank of the passage it was cut from (1 = first).
+    ``highlight`` is the part of the document's text, within the quote, that answers, where that is known.
     """
 
     number: int
@@ -146,6 +151,7 @@ class Citation:
     end: int
     quote: str
     page: int | None = None
+    highlight: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

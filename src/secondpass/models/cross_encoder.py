@@ -1,4 +1,7 @@
-"""Cross-encoders: a sequence classifier that reads query and passage together, on any engine."""
+"""Cross-encoders: a sequence classifier that reads query and passage together, on any engine.
+
+One with an evidence head (`span_head`) says in the same pass which part of a passage answers.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from secondpass.errors import InputError
 from secondpass.models.batching import BUDGET_TOKENS, make_batch, plan, run_batches
 from secondpass.models.checkpoint import Checkpoint, read_checkpoint, reranker_family
 from secondpass.models.classifier_scores import LogitReading, logit_reading
-from secondpass.models.engine import EncoderEngine, EngineOptions, TokenIds
+from secondpass.models.engine import Batch, EncoderEngine, EngineOptions, Head, TokenIds
 from secondpass.models.engines import open_engine
 from secondpass.models.module_list import transformer_folder
 from secondpass.models.pair_reading import BCE_CHARACTERS, LongPassages, PairReading, ReadingRules, read_pair
 from secondpass.models.probes import check_probes, is_checked, read_probes, remember_checked
 from secondpass.models.profile_records import RerankerProfile
+from secondpass.models.span_decoding import LONGEST_TOKENS, TokenSpan, best_spans
+from secondpass.models.span_head import classifier_head, passage_logits, sequence_logits
 from secondpass.models.tokenizer import EncodedText, PairTemplate, TextTokenizer
 from secondpass.models.windows import WindowUnit, merge_scores
-from secondpass.types import PassageScore, Scale
+from secondpass.types import FloatArray, PassageScore, Scale, Span
 
 _log = logging.getLogger(__name__)
 _LEAST_TOKENS = 32
@@ -46,6 +50,15 @@ class CrossEncoderModel:
     rules: ReadingRules
     logits: LogitReading
     position_limit: int
+    head: Head = "classify"
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What the model says of a window of a passage: its score, and the best span of its tokens."""
+
+    score: float
+    found: TokenSpan | None = None
 
 
 class CrossEncoderScorer:
@@ -98,7 +111,8 @@ class CrossEncoderScorer:
         rules = self._model.rules
         texts = [text[:BCE_CHARACTERS] for text in passages] if rules.bce else passages
         question = self._model.tokenizer.encode([query])[0]
-        encoded = self._model.tokenizer.encode(texts, offsets_from=rules.room - min(len(question), rules.room) + 1)
+        unwindowed = 0 if self._points else rules.room - min(len(question), rules.room) + 1
+        encoded = self._model.tokenizer.encode(texts, offsets_from=unwindowed)
         readings = [read_pair(question, text, one, rules) for text, one in zip(texts, encoded, strict=True)]
         self._note_cut_query(question, readings)
         pairs = [
@@ -106,30 +120,50 @@ class CrossEncoderScorer:
             for one, reading in zip(encoded, readings, strict=True)
             for start, end in reading.windows
         ]
-        scores = iter(self._compute(pairs).tolist())
+        counts = [end - start for reading in readings for start, end in reading.windows]
+        windows = iter(self._compute(pairs, counts))
         return [
-            self._merge([next(scores) for _ in reading.windows], one, reading, cut=len(text) < len(passage))
+            self._merge([next(windows) for _ in reading.windows], one, reading, cut=len(text) < len(passage))
             for passage, text, one, reading in zip(passages, texts, encoded, readings, strict=True)
         ]
 
-    def _merge(self, scores: list[float], encoded: EncodedText, reading: PairReading, cut: bool) -> PassageScore:
-        score, winner = merge_scores(scores, self._model.rules.rule)
-        alone = reading.windows == ((0, len(encoded)),)
+    @property
+    def _points(self) -> bool:
+        """Whether the model says which part of a passage answers."""
+        return self._model.head == "classify_spans"
+
+    def _merge(self, windows: list[_Window], encoded: EncodedText, reading: PairReading, cut: bool) -> PassageScore:
+        score, winner = merge_scores([window.score for window in windows], self._model.rules.rule)
+        found = windows[winner].found
         return PassageScore(
             score=score,
-            span=None if alone or self._model.rules.long == "truncate" else encoded.span(*reading.windows[winner]),
+            span=self._span(found, reading.windows[winner], encoded),
             tokens=len(encoded),
             windows=len(reading.windows),
             truncated=cut or not reading.whole,
+            evidence_confidence=found.confidence if found else None,
         )
 
-    def _compute(self, pairs: Sequence[tuple[TokenIds, int]]) -> npt.NDArray[np.float64]:
+    def _span(self, found: TokenSpan | None, window: tuple[int, int], encoded: EncodedText) -> Span | None:
+        """Return the evidence, or the window that won, where it is not the whole passage."""
+        if found is not None:
+            return encoded.span(window[0] + found.first, window[0] + found.end)
+        alone = window == (0, len(encoded))
+        return None if alone or self._model.rules.long == "truncate" else encoded.span(*window)
+
+    def _compute(self, pairs: Sequence[tuple[TokenIds, int]], counts: Sequence[int]) -> list[_Window]:
+        """Return what the model says of ``pairs``, whose passages have ``counts`` tokens."""
         scores = np.zeros(len(pairs), dtype=np.float64)
+        found: list[TokenSpan | None] = [None] * len(pairs)
         groups = plan([len(ids) for ids, _ in pairs], self._budget_tokens)
         batches = [make_batch([pairs[i] for i in group], limit=self._model.position_limit) for group in groups]
         run = run_batches(self.engine, batches)
-        for group, logits in zip(groups, run.outputs, strict=True):
+        for group, batch, output in zip(groups, batches, run.outputs, strict=True):
+            logits = sequence_logits(output, _lengths(batch)) if self._points else output
             scores[group] = self._model.logits.scores(logits)
+            if self._points:
+                for place, span in zip(group, self._spans(batch, output, [counts[i] for i in group]), strict=True):
+                    found[place] = span
         if run.retries:
             with self._lock:
                 self.memory_retries += run.retries
@@ -139,7 +173,11 @@ class CrossEncoderScorer:
                 f"({self.engine.name}, {self.engine.precision}): its weights are damaged or too large for this "
                 "precision; fetch it again, or compute in f32."
             )
-        return scores
+        return [_Window(score, span) for score, span in zip(scores.tolist(), found, strict=True)]
+
+    def _spans(self, batch: Batch, output: FloatArray, counts: Sequence[int]) -> list[TokenSpan | None]:
+        behind = len(self._model.template.suffix)
+        return best_spans(passage_logits(output, _lengths(batch), behind, counts), counts)
 
     def _note_cut_query(self, question: EncodedText, readings: Sequence[PairReading]) -> None:
         kept = min((reading.query_tokens for reading in readings), default=len(question))
@@ -149,9 +187,14 @@ class CrossEncoderScorer:
             _log.warning("%s reads %d of the question's %d tokens.", self.name, kept, len(question))
 
 
+def _lengths(batch: Batch) -> list[int]:
+    return [len(ids) for ids in batch.ids]
+
+
 def _fingerprint(model: CrossEncoderModel, engine: EncoderEngine) -> str:
     settings = [dataclasses.asdict(part) for part in (model.template, model.rules, model.logits)]
-    parts = json.dumps([model.checkpoint.fingerprint(), settings, engine.precision], sort_keys=True)
+    spans = [LONGEST_TOKENS] if model.head == "classify_spans" else []
+    parts = json.dumps([model.checkpoint.fingerprint(), settings, engine.precision, *spans], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
@@ -176,7 +219,7 @@ def open_cross_encoder(
     engine: EncoderEngine | None = None,
     name: str = "",
 ) -> CrossEncoderScorer:
-    """Open the cross-encoder in ``folder``; ``engine`` is one that is open already.
+    """Open the cross-encoder in ``folder``; ``engine`` is one that is open already, for the head it has.
 
     ``name`` is what the scorer is called (empty: the profile's name, or the folder's).
 
@@ -185,7 +228,7 @@ def open_cross_encoder(
     """
     options = options or EngineOptions()
     model = read_cross_encoder(folder, profile, reading, name)
-    engine = engine or open_engine(transformer_folder(folder), "classify", options)
+    engine = engine or open_engine(transformer_folder(folder), model.head, options)
     _check_probes(model, engine, options)
     budget = BUDGET_TOKENS if options.device == "cpu" else _BUDGET_TOKENS_GPU
     return CrossEncoderScorer(model, engine, budget)
@@ -197,7 +240,8 @@ def _check_probes(model: CrossEncoderModel, engine: EncoderEngine, options: Engi
     probes = read_probes(folder)
     if probes and not is_checked(model.checkpoint.fingerprint()):
         if engine.precision != "f32":
-            engine = open_engine(transformer_folder(folder), "classify", dataclasses.replace(options, precision="f32"))
+            exact = dataclasses.replace(options, precision="f32")
+            engine = open_engine(transformer_folder(folder), model.head, exact)
         check_probes(folder, probes, CrossEncoderScorer(model, engine))
         remember_checked(model.checkpoint.fingerprint())
 
@@ -218,9 +262,8 @@ def read_cross_encoder(
     limit = _max_tokens(checkpoint, tokenizer, profile, reading.max_tokens, positions)
     rules = _rules(limit, template.special_count, profile, reading)
     called = name or (profile.name if profile else folder.name)
-    return CrossEncoderModel(
-        called, checkpoint, tokenizer, template, rules, logit_reading(checkpoint, profile), positions
-    )
+    logits, head = logit_reading(checkpoint, profile), classifier_head(transformer_folder(folder))
+    return CrossEncoderModel(called, checkpoint, tokenizer, template, rules, logits, positions, head)
 
 
 def _rules(

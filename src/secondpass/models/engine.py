@@ -13,8 +13,11 @@ from secondpass.types import FloatArray
 TokenIds: TypeAlias = npt.NDArray[np.int64]
 EngineName = Literal["auto", "openvino", "onnx", "torch"]
 Precision = Literal["f32", "bf16", "int8"]
-Head = Literal["classify", "tokens"]
-"""``classify``: logits of a sequence classifier. ``tokens``: one vector per token (late interaction)."""
+Head = Literal["classify", "classify_spans", "tokens"]
+"""``classify``: logits of a sequence classifier. ``tokens``: one vector per token (late interaction).
+
+``classify_spans``: logits of a classifier, and of each token as the first and as the last of the evidence.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +66,8 @@ class EncoderEngine(Protocol):
         ...
 
     def run(self, batch: Batch) -> FloatArray:
-        """Return float32 [B, C] logits (head ``classify``), or float32 [sum of L_i, D] vectors (head ``tokens``)."""
+        """Return float32 [B, C] logits (head ``classify``), or float32 [sum of L_i, D] vectors (head ``tokens``).
+
+        Head ``classify_spans``: float32 [sum of L_i, C + 2], for each token the logits of its sequence and its own two.
+        """
         ...

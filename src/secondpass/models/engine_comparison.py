@@ -25,6 +25,7 @@ from secondpass.models.module_list import transformer_folder
 from secondpass.models.parity import Parity, compare
 from secondpass.models.profiles import RerankerProfile
 from secondpass.models.quantize import calibration_texts
+from secondpass.models.span_head import classifier_head
 from secondpass.types import FloatArray, PairScorer
 
 Jobs: TypeAlias = Sequence[tuple[str, Sequence[str]]]
@@ -133,7 +134,8 @@ def reranking_encoder(folder: Path, profile: RerankerProfile | None) -> Rerankin
             f"The model at {folder} is of the family {family}, which torch alone computes; accepted here are "
             "cross-encoders and late-interaction models."
         )
-    return RerankingEncoder(folder, profile, "classify" if family == "cross-encoder" else "tokens")
+    head = classifier_head(transformer_folder(folder)) if family == "cross-encoder" else "tokens"
+    return RerankingEncoder(folder, profile, head)
 
 
 def compare_engines(

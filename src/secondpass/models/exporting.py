@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +50,15 @@ class Exported:
 def export_model(model: RerankingEncoder, target: Path) -> Exported:
     """Write the model as ``FILE.onnx``, or as a new folder of graph, weights, tokenizer and settings.
 
-    The folder of a cross-encoder is a model folder itself. Nothing is left where the check fails.
+    The folder of a cross-encoder is a model folder itself; it gives scores, and points at no evidence. Nothing is left
+    where the check fails.
 
     Raises:
         InputError: the architecture cannot be written, the target exists, or the file does not give the exact scores.
         MissingExtraError: nothing that runs a graph is installed.
     """
+    if model.head == "classify_spans":
+        model = replace(model, head="classify")
     encoder = transformer_folder(model.folder)
     if reason := unsupported(read_config(encoder)):
         raise InputError(

@@ -17,8 +17,9 @@ from onnx import ValueInfoProto
 from secondpass.models.engine import Head
 from secondpass.models.graph import GraphWriter, float_value
 from secondpass.models.graph_linear import FloatLinear, LinearWriter, observations
-from secondpass.models.graph_parts import activated, token_output
+from secondpass.models.graph_parts import activated, span_output, token_output
 from secondpass.models.graph_shape import LOGITS, MASK, VECTORS, GraphShape
+from secondpass.models.span_head import read_span_head
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
 
@@ -49,28 +50,31 @@ class EncoderGraph:
         """Write the graph into ``folder``.
 
         Its inputs are ``vectors`` (float32 [B, L, E], the sums of each token's embeddings) and ``attention_bias``
-        (float32 [B, L]); its output is ``logits`` (float32 [B, C]) or ``token_vectors`` (float32 [B, L, D]).
+        (float32 [B, L]); its output is ``logits`` (float32 [B, C]) or ``token_vectors`` (float32 [B, L, D]). The head
+        ``classify_spans`` has ``span_logits`` (float32 [B, L, 2]) beside ``logits``.
         """
         embedded = self._weights.weight(f"{self._prefix}embeddings.word_embeddings.weight").raw.shape[1]
         inputs = [float_value(VECTORS, "batch", "length", embedded), float_value(MASK, "batch", "length")]
         with GraphWriter(folder) as graph:
-            outputs = [self.body(graph, VECTORS, MASK), *observations(self._linear_writer)]
+            outputs = [*self.body(graph, VECTORS, MASK), *observations(self._linear_writer)]
             graph.save(inputs, outputs, {"secondpass": "encoder"})
 
-    def body(self, graph: GraphWriter, vectors: str, mask: str) -> ValueInfoProto:
-        """Write everything behind the sum of the embeddings, and return the output's description."""
+    def body(self, graph: GraphWriter, vectors: str, mask: str) -> list[ValueInfoProto]:
+        """Write everything behind the sum of the embeddings, and return the outputs' descriptions."""
         shape = self._shape
         x = self._norm(graph, vectors, "embeddings.LayerNorm")
         if shape.projects_embeddings:
             x = self._linear(graph, x, "embeddings_project", FloatLinear())
         spread = graph.node("Unsqueeze", mask, graph.integers(1, 2))  # [B, 1, 1, L]
-        for index in range(shape.layers):
-            layer = f"{shape.layer_names.layers}.{index}."
-            if self._head == "classify" and index == shape.layers - 1:
-                x = self._first_token_layer(graph, x, mask, layer)
-            else:
-                x = self._layer(graph, x, spread, layer)
-        return self._classify(graph, x) if self._head == "classify" else self._tokens(graph, x)
+        names = [f"{shape.layer_names.layers}.{index}." for index in range(shape.layers)]
+        for name in names[:-1]:
+            x = self._layer(graph, x, spread, name)
+        if self._head == "tokens":
+            return [token_output(graph, self._layer(graph, x, spread, names[-1]), shape.hidden, self._projection)]
+        outputs = [self._classify(graph, self._first_token_layer(graph, x, mask, names[-1]))]
+        if self._head == "classify_spans":
+            outputs.append(span_output(graph, x, read_span_head(self._weights.folder, shape.hidden)))
+        return outputs
 
     def _layer(self, graph: GraphWriter, x: str, mask: str, layer: str) -> str:
         """Add one layer for all tokens, [B, L, D] -> [B, L, D]."""
@@ -127,9 +131,6 @@ class EncoderGraph:
         logits = self._plain(graph, x, head.output)
         graph.node("Identity", logits, output=LOGITS)
         return float_value(LOGITS, "batch", len(self._weights.weight(f"{head.output}.bias").raw))
-
-    def _tokens(self, graph: GraphWriter, x: str) -> ValueInfoProto:
-        return token_output(graph, x, self._shape.hidden, self._projection)
 
     def _linear(self, graph: GraphWriter, x: str, name: str, writer: LinearWriter, factor: float = 1.0) -> str:
         weight, bias = self._read(f"{name}.weight"), self._read(f"{name}.bias")

@@ -21,7 +21,8 @@ def export_onnx(folder: Path, target: Path, head: Head, projection: FloatArray |
     """Write model.onnx and model.weights of the model in ``folder`` into the existing folder ``target``.
 
     The inputs are those of transformers, int64 [B, L]: ``input_ids``, ``attention_mask``, and ``token_type_ids``
-    where the model has two types. The output is ``logits`` (float32 [B, C]) or ``token_vectors`` (float32 [B, L, D]).
+    where the model has two types. The output is ``logits`` (float32 [B, C]) or ``token_vectors`` (float32 [B, L, D]);
+    head ``classify_spans`` adds ``span_logits`` (float32 [B, L, 2]).
 
     Raises:
         InputError: no graph can be written for this architecture, or its weights cannot be read.
@@ -45,8 +46,8 @@ def export_onnx(folder: Path, target: Path, head: Head, projection: FloatArray |
         seen = graph.node("Cast", "attention_mask", to=_FLOAT)
         unseen = graph.node("Sub", graph.constant(np.array(1, np.float32)), seen)
         bias = graph.node("Mul", unseen, graph.constant(np.array(SHUT, np.float32)))
-        output = encoder.body(graph, vectors, bias)
-        graph.save([integer_value(name, "batch", "length") for name in inputs], [output], {"secondpass": head})
+        outputs = encoder.body(graph, vectors, bias)
+        graph.save([integer_value(name, "batch", "length") for name in inputs], outputs, {"secondpass": head})
 
 
 def _positions(graph: GraphWriter, shape: GraphShape) -> str:

@@ -1,4 +1,4 @@
-"""Parts that the graphs of all encoders share: activations, and token vectors as the output."""
+"""Parts that the graphs of all encoders share: activations, and what is said of every token as an output."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 from onnx import ValueInfoProto
 
 from secondpass.models.graph import GraphWriter, float_value
-from secondpass.models.graph_shape import TOKENS, Activation
+from secondpass.models.graph_shape import SPANS, TOKENS, Activation
+from secondpass.models.span_head import SpanHead
 from secondpass.types import FloatArray
 
 _SHORTEST = 1e-12  # the length below which a vector is not stretched to 1 (torch's normalize)
@@ -34,3 +35,10 @@ def token_output(graph: GraphWriter, x: str, hidden: int, projection: FloatArray
     length = graph.node("Max", length, graph.constant(np.array(_SHORTEST, np.float32)))
     graph.node("Div", x, length, output=TOKENS)
     return float_value(TOKENS, "batch", "length", len(projection))
+
+
+def span_output(graph: GraphWriter, x: str, head: SpanHead) -> ValueInfoProto:
+    """Add the output ``span_logits`` over the states ``x`` [B, L, H], and return its description."""
+    logits = graph.node("MatMul", x, graph.constant(np.ascontiguousarray(head.weight.T)))
+    graph.node("Add", logits, graph.constant(head.bias), output=SPANS)
+    return float_value(SPANS, "batch", "length", 2)

@@ -16,9 +16,10 @@ from onnx import ValueInfoProto
 from secondpass.models.engine import Head
 from secondpass.models.graph import GraphWriter, float_value
 from secondpass.models.graph_linear import FloatLinear, LinearWriter, observations
-from secondpass.models.graph_parts import activated, token_output
+from secondpass.models.graph_parts import activated, span_output, token_output
 from secondpass.models.graph_shape import LOGITS, MASK, SHUT, VECTORS
 from secondpass.models.rotary_shape import RotaryShape, Rotation
+from secondpass.models.span_head import read_span_head
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
 
@@ -51,26 +52,29 @@ class RotaryGraph:
         """Write the graph into ``folder``."""
         inputs = [float_value(VECTORS, "batch", "length", self._shape.hidden), float_value(MASK, "batch", "length")]
         with GraphWriter(folder) as graph:
-            outputs = [self.body(graph, VECTORS, MASK), *observations(self._linear_writer)]
+            outputs = [*self.body(graph, VECTORS, MASK), *observations(self._linear_writer)]
             graph.save(inputs, outputs, {"secondpass": "encoder"})
 
-    def body(self, graph: GraphWriter, vectors: str, mask: str) -> ValueInfoProto:
-        """Write everything behind the sum of the embeddings, and return the output's description."""
+    def body(self, graph: GraphWriter, vectors: str, mask: str) -> list[ValueInfoProto]:
+        """Write everything behind the sum of the embeddings, and return the outputs' descriptions."""
         shape, names = self._shape, self._shape.names
         self._length = graph.node("Gather", graph.node("Shape", vectors), graph.integers(1), axis=0)
         self._tables = {rotation: self._table(graph, rotation) for rotation in dict.fromkeys(shape.rotations)}
         masks = self._masks(graph, mask)
         x = self._norm(graph, vectors, names.embeddings_norm)
-        only_first = self._head == "classify" and shape.pooling == "cls"
+        only_first = self._head != "tokens" and shape.pooling == "cls"
+        outputs: list[ValueInfoProto] = []
         for index in range(shape.layers):
-            x = self._layer(graph, x, masks[shape.windows[index]], index, only_first and index == shape.layers - 1)
+            is_last = index == shape.layers - 1
+            if is_last and self._head == "classify_spans":
+                outputs.append(span_output(graph, x, read_span_head(self._weights.folder, shape.hidden)))
+            x = self._layer(graph, x, masks[shape.windows[index]], index, only_first and is_last)
         if names.final_norm:
             x = self._norm(graph, x, names.final_norm)
         if self._head == "tokens":
-            return token_output(graph, x, shape.hidden, self._projection)
-        return self._classify(
-            graph, graph.node("Squeeze", x if only_first else self._mean(graph, x, mask), graph.integers(1))
-        )
+            return [token_output(graph, x, shape.hidden, self._projection)]
+        pooled = graph.node("Squeeze", x if only_first else self._mean(graph, x, mask), graph.integers(1))
+        return [self._classify(graph, pooled), *outputs]
 
     def _layer(self, graph: GraphWriter, x: str, mask: str, index: int, only_first: bool) -> str:
         """Add one layer, [B, L, D] -> [B, L, D], or [B, 1, D] where only the first token is read."""

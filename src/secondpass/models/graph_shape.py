@@ -9,7 +9,7 @@ from typing import Any, Literal
 from secondpass.models.jina_layout import unsupported_jina
 
 VECTORS, MASK = "vectors", "attention_bias"
-LOGITS, TOKENS = "logits", "token_vectors"
+LOGITS, TOKENS, SPANS = "logits", "token_vectors", "span_logits"
 GRAPH_FILE, WEIGHTS_FILE = "model.onnx", "model.weights"
 SHUT = -1e9
 """What ``attention_bias`` holds where a token must not be looked at; 0 elsewhere."""

@@ -58,15 +58,15 @@ class OnnxEngine:
         return self._precision
 
     def run(self, batch: Batch) -> FloatArray:
-        """Return float32 [B, C] logits (head ``classify``), or float32 [sum of L_i, D] vectors (head ``tokens``)."""
+        """Return what `EncoderEngine.run` says of each head."""
         feed = self._graph.feed(batch)
         try:
-            (output,) = self._session.run([self._graph.output], dict(feed))
+            outputs = self._session.run(list(self._graph.outputs), dict(feed))
         except (RuntimeException, Fail) as error:
             if shortage := memory_error(RuntimeError(str(error))):
                 raise shortage from error
             raise
-        return self._graph.collect(batch, np.asarray(output))
+        return self._graph.collect(batch, [np.asarray(output) for output in outputs])
 
     def _open(self, path: Path) -> InferenceSession:
         settings = SessionOptions()

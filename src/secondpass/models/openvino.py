@@ -67,12 +67,12 @@ class OpenVinoEngine:
         return self._precision
 
     def run(self, batch: Batch) -> FloatArray:
-        """Return float32 [B, C] logits (head ``classify``), or float32 [sum of L_i, D] vectors (head ``tokens``)."""
+        """Return what `EncoderEngine.run` says of each head."""
         feed = self._graph.feed(batch)
         request = self._requests.get()
         try:
             compute(request, dict(feed))
-            return self._graph.collect(batch, request.get_tensor(self._graph.output).data)
+            return self._graph.collect(batch, [request.get_tensor(name).data for name in self._graph.outputs])
         except RuntimeError as error:
             if shortage := memory_error(error):
                 raise shortage from error

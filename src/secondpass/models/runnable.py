@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,13 +29,13 @@ _NO_MEMORY = (
 class EngineGraph:
     """A graph in a file.
 
-    ``feed`` turns a batch into the graph's inputs; ``collect`` turns ``output`` into what `EncoderEngine.run` returns.
+    ``feed`` turns a batch into the graph's inputs; ``collect`` turns ``outputs`` into what `EncoderEngine.run` returns.
     """
 
     path: Path
-    output: str
+    outputs: tuple[str, ...]
     feed: Callable[[Batch], Feed]
-    collect: Callable[[Batch, FloatArray], FloatArray]
+    collect: Callable[[Batch, Sequence[FloatArray]], FloatArray]
 
 
 def memory_error(error: RuntimeError) -> MemoryError | None:

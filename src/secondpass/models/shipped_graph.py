@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from secondpass.models.engine import Batch, Head, Precision
 from secondpass.models.model_folder import read_json
 from secondpass.models.padding import attended_tokens, real_tokens, token_types
 from secondpass.models.runnable import EngineGraph
+from secondpass.models.span_head import SPANS_FILE
 from secondpass.models.weight_files import SHIPPED_FILES
 from secondpass.types import FloatArray
 
@@ -36,6 +37,11 @@ def open_shipped(
     Raises:
         InputError: the file is no ONNX file, wants other inputs, gives another output, or has another precision.
     """
+    if head == "classify_spans":
+        raise InputError(
+            f"{folder} holds {SPANS_FILE} beside {file.name}, and no weights in safetensors: evidence is computed only "
+            "from those. Add model.safetensors, or delete the file to score without evidence."
+        )
     try:
         graph = onnx.load(file, load_external_data=False).graph
     except DecodeError as error:
@@ -51,12 +57,13 @@ def open_shipped(
     def feed(batch: Batch) -> dict[str, npt.NDArray[Any]]:
         return _feed(batch, inputs, pad_id)
 
-    def collect(batch: Batch, values: FloatArray) -> FloatArray:
+    def collect(batch: Batch, outputs: Sequence[FloatArray]) -> FloatArray:
+        (values,) = outputs
         if head == "classify":
             return np.array(values, dtype=np.float32).reshape(len(batch.ids), -1)
         return _projected(values[real_tokens(batch)], projection)
 
-    return EngineGraph(file, output, feed, collect)
+    return EngineGraph(file, (output,), feed, collect)
 
 
 def _check_precision(file: Path, graph: onnx.GraphProto, precision: Precision) -> None:

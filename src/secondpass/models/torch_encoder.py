@@ -1,7 +1,8 @@
 """BERT, XLM-R (jina's, whose positions turn, too) and RoBERTa without padding, in torch: a batch is one matrix.
 
 Every product sees real tokens only, attention runs within each sequence, and a classifier's last layer is computed for
-the first tokens alone. Float32 and bfloat16, on the CPU and on CUDA devices.
+the first tokens alone; an evidence head reads what goes into that layer. Float32 and bfloat16, on the CPU and on CUDA
+devices.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch.nn import functional
 from secondpass.errors import InputError
 from secondpass.models.engine import Batch, EngineOptions, Head, Precision
 from secondpass.models.rotary_shape import Rotation
+from secondpass.models.span_head import beside_tokens, read_span_head
 from secondpass.models.torch_attention import FirstTokenAttention, Layout, attend, turned
 from secondpass.models.torch_device import memory_errors, number_type, open_device
 from secondpass.models.torch_linear import Linear, make_linear, packed_weights_work
@@ -90,7 +92,8 @@ class TorchEncoderEngine:
             self._turns = None if self._shape.rotation is None else self._tables(self._shape.rotation)
             self._embedding_norm = self._norm(weights, "embeddings.LayerNorm", torch.float32)
             self._layers = [self._layer(weights, index) for index in range(self._shape.layers)]
-            self._classifier = self._read_classifier(weights) if head == "classify" else None
+            self._classifier = None if head == "tokens" else self._read_classifier(weights)
+            self._spans = self._read_spans(folder) if head == "classify_spans" else None
             self._projection = None if projection is None else torch.from_numpy(projection).to(self._device)
 
     @property
@@ -109,17 +112,23 @@ class TorchEncoderEngine:
         return self._shape.max_tokens
 
     def run(self, batch: Batch) -> FloatArray:
-        """Return float32 [B, C] logits (head ``classify``), or float32 [sum of L_i, D] vectors (head ``tokens``)."""
+        """Return what `EncoderEngine.run` says of each head."""
         longest = max(len(ids) for ids in batch.ids)
         if longest > self._shape.max_tokens:
             raise InputError(f"The model has positions for {self._shape.max_tokens} tokens; the input has {longest}.")
         with self._lock, memory_errors(), torch.inference_mode():
             layout = _layout(batch)
             x = self._embed(batch)
-            for layer in self._layers:
+            for layer in self._layers[:-1]:
                 x = self._forward(layer, x, layout)
-            output = self._classify(_firsts(x, layout)) if self._classifier else self._project(x)
-            return np.asarray(output.cpu().numpy(), dtype=np.float32)
+            last = self._forward(self._layers[-1], x, layout)
+            if self._classifier is None:
+                return _numbers(self._project(last))
+            logits = _numbers(self._classify(_firsts(last, layout)))
+            if self._spans is None:
+                return logits
+            token_logits = _numbers(functional.linear(x.float(), *self._spans))
+            return beside_tokens(logits, token_logits, [len(ids) for ids in batch.ids])
 
     def _embed(self, batch: Batch) -> Tensor:
         token_type = self._embeddings["token_type"]
@@ -167,7 +176,7 @@ class TorchEncoderEngine:
     def _layer(self, weights: Weights, index: int) -> _Layer:
         name = f"encoder.layer.{index}."
         # A key that turns with its position cannot be folded into the query.
-        only_first = index == self._shape.layers - 1 and self._head == "classify" and self._shape.rotation is None
+        only_first = index == self._shape.layers - 1 and self._head != "tokens" and self._shape.rotation is None
         return _Layer(
             attention=self._attention(weights, f"{name}attention.self.", only_first),
             output=self._linear(*weights.pair(f"{name}attention.output.dense")),
@@ -205,6 +214,14 @@ class TorchEncoderEngine:
             names = [f"classifier.{layer}.{part}" for layer in ("dense", "out_proj") for part in ("weight", "bias")]
             tensors = [weights.raw(name) for name in names]
         return tuple(tensor.to(self._device) for tensor in tensors)
+
+    def _read_spans(self, folder: Path) -> tuple[Tensor, Tensor]:
+        head = read_span_head(folder, self._shape.hidden)
+        return torch.from_numpy(head.weight).to(self._device), torch.from_numpy(head.bias).to(self._device)
+
+
+def _numbers(output: Tensor) -> FloatArray:
+    return np.asarray(output.cpu().numpy(), dtype=np.float32)
 
 
 def _layout(batch: Batch) -> Layout:

@@ -23,6 +23,7 @@ from secondpass.errors import InputError
 from secondpass.models.engine import Batch, EngineOptions, Head, Precision
 from secondpass.models.model_folder import read_json
 from secondpass.models.rotary_shape import as_native_gte, unsupported_rotary
+from secondpass.models.span_head import beside_tokens, read_span_head
 from secondpass.models.torch_device import memory_errors, number_type, open_device
 from secondpass.types import FloatArray
 
@@ -48,6 +49,7 @@ class TransformersEncoderEngine:
         dtype = number_type(options.precision)
         with memory_errors():
             self._model = _load(folder, head).to(self._device, dtype).eval()
+            self._spans = self._read_spans(folder) if head == "classify_spans" else None
             self._projection = None if projection is None else torch.from_numpy(projection).to(self._device)
         self._pad_id = int(self._model.config.pad_token_id or 0)
         segments = int(getattr(self._model.config, "type_vocab_size", 0) or 0)
@@ -64,16 +66,24 @@ class TransformersEncoderEngine:
         return self._precision
 
     def run(self, batch: Batch) -> FloatArray:
-        """Return float32 [B, C] logits (head ``classify``), or float32 [sum of L_i, D] vectors (head ``tokens``)."""
+        """Return what `EncoderEngine.run` says of each head."""
         feed, real = self._padded(batch)
         with self._lock, memory_errors(), torch.inference_mode():
-            output = self._model(**feed, return_dict=True)
+            output = self._model(**feed, return_dict=True, output_hidden_states=self._spans is not None)
+            if self._spans is not None:
+                below = output.hidden_states[-2][torch.from_numpy(real).to(self._device)].float()
+                token_logits = _numbers(functional.linear(below, *self._spans))
+                return beside_tokens(_numbers(output.logits), token_logits, [len(ids) for ids in batch.ids])
             if self._head == "classify":
                 return _numbers(output.logits)
             vectors = output.last_hidden_state[torch.from_numpy(real).to(self._device)].float()
             if self._projection is not None:
                 vectors = functional.normalize(functional.linear(vectors, self._projection), dim=-1)
             return _numbers(vectors)
+
+    def _read_spans(self, folder: Path) -> tuple[Tensor, Tensor]:
+        head = read_span_head(folder, int(self._model.config.hidden_size))
+        return torch.from_numpy(head.weight).to(self._device), torch.from_numpy(head.bias).to(self._device)
 
     def _padded(self, batch: Batch) -> tuple[dict[str, Tensor], np.ndarray[Any, np.dtype[np.bool_]]]:
         size = (len(batch.ids), batch.width)
@@ -102,12 +112,12 @@ def _is_new(settings: Mapping[str, Any]) -> bool:
 def _load(folder: Path, head: Head) -> Any:
     disable_progress_bar()
     settings = read_json(folder / "config.json")
-    loader: Any = AutoModelForSequenceClassification if head == "classify" else AutoModel
+    loader: Any = AutoModel if head == "tokens" else AutoModelForSequenceClassification
     known: dict[str, Any] = {}
     try:
         if _is_new(settings):  # not through AutoModel, which stops at the code that config.json points to
             known = {"config": AutoConfig.for_model("gte", **as_native_gte(settings))}
-            classes: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING if head == "classify" else MODEL_MAPPING
+            classes: Any = MODEL_MAPPING if head == "tokens" else MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
             loader = classes[type(known["config"])]
         model, report = loader.from_pretrained(
             folder,
@@ -120,7 +130,7 @@ def _load(folder: Path, head: Head) -> Any:
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise InputError(f"transformers cannot load the model at {folder}: {error}") from error
     # transformers fills what is missing with random numbers and goes on.
-    missing = [name for name in report["missing_keys"] if head == "classify" or "pooler" not in name]
+    missing = [name for name in report["missing_keys"] if head != "tokens" or "pooler" not in name]
     if missing:
         raise InputError(f"The weights in {folder} hold no {missing[0]!r}, which its architecture has; fetch it again.")
     return model

@@ -51,7 +51,7 @@ class Weights:
         self.folder = folder
         stored: dict[str, Weight] = {}
         for file in _files(folder):
-            stored |= _mapped(file)
+            stored |= read_tensors(file)
         self._weights = {
             name: Weight(raw[place.rows(len(raw))] if place.count > 1 else raw)
             for name, place in usual_places(stored).items()
@@ -104,7 +104,12 @@ def _files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _mapped(file: Path) -> dict[str, Weight]:
+def read_tensors(file: Path) -> dict[str, Weight]:
+    """Return the tensors of a safetensors file by name, mapped; those of a type that is no number here are left out.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
     places = read_header(file)
     data = np.memmap(file, dtype=np.uint8, mode="r")
     weights = {}

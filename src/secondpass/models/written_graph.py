@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from secondpass.models.engine import Batch, Head, Precision
 from secondpass.models.engine_cache import make_room
 from secondpass.models.engine_files import made_once
 from secondpass.models.graph_kinds import read_graph_shape
-from secondpass.models.graph_shape import GRAPH_FILE, LOGITS, TOKENS
+from secondpass.models.graph_shape import GRAPH_FILE, LOGITS, SPANS, TOKENS
 from secondpass.models.padding import Embeddings, real_tokens
 from secondpass.models.processor import largest_weight
 from secondpass.models.runnable import EngineGraph, Evaluate
+from secondpass.models.span_head import beside_tokens
 from secondpass.models.weight_files import fingerprint
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
@@ -54,14 +55,21 @@ def open_written(
         name += f"-{hashlib.sha256(np.ascontiguousarray(projection, np.float32).tobytes()).hexdigest()[:8]}"
     graph = made_once(name, make) / GRAPH_FILE
     if head == "classify":
-        return EngineGraph(graph, LOGITS, embeddings.inputs, _whole)
-    return EngineGraph(graph, TOKENS, embeddings.inputs, _real)
+        return EngineGraph(graph, (LOGITS,), embeddings.inputs, _whole)
+    if head == "classify_spans":
+        return EngineGraph(graph, (LOGITS, SPANS), embeddings.inputs, _both)
+    return EngineGraph(graph, (TOKENS,), embeddings.inputs, _real)
 
 
-def _whole(batch: Batch, output: FloatArray) -> FloatArray:
+def _whole(batch: Batch, outputs: Sequence[FloatArray]) -> FloatArray:
     del batch
-    return np.array(output, dtype=np.float32)
+    return np.array(outputs[0], dtype=np.float32)
 
 
-def _real(batch: Batch, output: FloatArray) -> FloatArray:
-    return np.asarray(output[real_tokens(batch)], dtype=np.float32)
+def _real(batch: Batch, outputs: Sequence[FloatArray]) -> FloatArray:
+    return np.asarray(outputs[0][real_tokens(batch)], dtype=np.float32)
+
+
+def _both(batch: Batch, outputs: Sequence[FloatArray]) -> FloatArray:
+    logits, token_logits = outputs
+    return beside_tokens(logits, token_logits[real_tokens(batch)], [len(ids) for ids in batch.ids])
