@@ -192,7 +192,7 @@ def test_a_collection_gives_examples_with_where_negatives_came_from(tmp_path: Pa
     assert example.negatives == ("题 第4段", "题 第0段")
     assert [negative["source"] for negative in example.provenance["negatives"]] == ["qrels", "candidates"]  # type: ignore[index,call-overload,union-attr]
     assert example.place == f"{folder / 'queries.jsonl'}:1"
-    _, missing, second = open_examples(folder)
+    missing, second = open_examples(folder, ReadOptions(files=replace(ReadOptions().files, split="dev")))
     assert isinstance(missing, BadLine)
     assert "1 passages of 'b' are not in" in missing.reason
     assert isinstance(second, TrainExample)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from secondpass.cli.data_options import reading_from, reading_options, say_notes, say_problems
+from secondpass.cli.data_options import opened, reading_from, reading_options, say_notes, say_problems
 from secondpass.cli.data_progress import DataProgress
 from secondpass.cli.options import json_option
 from secondpass.cli.output import console, print_json, shown
@@ -34,7 +34,7 @@ _STYLES = {"spoils": "bold red", "warning": "yellow", "note": ""}
 @click.command("check", cls=RerankingCommand)
 @click.argument("path", metavar="FILE")
 @click.option("--dev", "dev_path", metavar="FILE", help="The development set: what of it stands in FILE too?")
-@click.option("--dev-split", metavar="NAME", help="Which qrels of the development set. [default: dev]")
+@click.option("--dev-split", metavar="NAME", help="Which questions of the development set. [default: dev]")
 @click.option("--model", metavar="NAME", help="Count lengths in this model's tokens. [default: estimated, against 512]")
 @click.option(
     "--teacher", default="lexical", show_default=True, metavar="NAME", help="Scores negatives; none: nothing does."
@@ -75,7 +75,7 @@ def check_command(
         teacher_rows=sample,
         near=near,
     )
-    examples = open_examples(path, reading)
+    examples = opened(path, reading)
     progress = DataProgress(quiet or as_json, {"rows": count_lines(path)})
     problems: list[BadLine] = []
     checked = check(examples, options, problems, progress)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from secondpass.cli.data_options import reading_from, reading_options, say_notes, say_problems
+from secondpass.cli.data_options import opened, reading_from, reading_options, say_notes, say_problems
 from secondpass.cli.data_progress import DataProgress
 from secondpass.cli.options import json_option
 from secondpass.cli.output import print_json
@@ -16,7 +16,6 @@ from secondpass.data.lines import STREAM, count_lines
 from secondpass.data.passages import BadLine
 from secondpass.data.training_convert import convert
 from secondpass.data.training_forms import FormName
-from secondpass.data.training_read import open_examples
 
 
 @click.command("convert")
@@ -45,7 +44,7 @@ def convert_command(
     A line that cannot be used is named by its number and left out (exit code 1). What the other form cannot hold is
     counted. beir and trec are written as a folder. With --qrels, --corpus, --queries and --run, IN is - and not read.
     """
-    examples = open_examples(source, reading_from(reading))
+    examples = opened(source, reading_from(reading))
     problems: list[BadLine] = _Strict() if strict else []
     progress = DataProgress(as_json, {"rows": count_lines(source)})
     report = convert(examples, target, form_to, problems, group, negatives, progress)

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import click
 
-from secondpass.cli.data_options import reading_from, reading_options, say_problems
+from secondpass.cli.data_options import opened, reading_from, reading_options, say_problems
 from secondpass.cli.data_progress import DataProgress
 from secondpass.cli.options import json_option
 from secondpass.cli.output import print_json
@@ -26,7 +26,6 @@ from secondpass.data.passages import BadLine
 from secondpass.data.row_miner import Choose, MineOptions
 from secondpass.data.teacher import Teacher
 from secondpass.data.training_mine import MineReport, mine
-from secondpass.data.training_read import open_examples
 from secondpass.errors import InputError
 from secondpass.rerank.names import open_reranker
 from secondpass.workbench import Workbench
@@ -89,7 +88,7 @@ def mine_command(path: str, target: str, quiet: bool, as_json: bool, **values: A
     progress = DataProgress(quiet or as_json)
     problems: list[BadLine] = []
     with _source(values, progress) as source:
-        report = mine(open_examples(path, reading), source, Path(target), options, teacher, problems, progress)
+        report = mine(opened(path, reading), source, Path(target), options, teacher, problems, progress)
     say_problems(problems)
     if as_json:
         print_json({**asdict(report), "left_out": len(problems)})

@@ -11,7 +11,7 @@ from secondpass.cli.plain import plain
 from secondpass.data.passages import BadLine
 from secondpass.data.training_folders import FolderFiles
 from secondpass.data.training_forms import FormName
-from secondpass.data.training_read import ReadOptions
+from secondpass.data.training_read import Examples, ReadOptions, open_examples
 from secondpass.errors import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -29,7 +29,7 @@ _OPTIONS = (
     click.option("--queries", metavar="FILE", help='Its questions: lines of {"_id", "text"}, or id<TAB>text.'),
     click.option("--run", "run_path", metavar="FILE", help="A TREC run from which its negatives are taken."),
     click.option("--candidates", metavar="FILE", help='Or lists of candidates: {"qid", "pids"}.'),
-    click.option("--split", "split_name", metavar="NAME", help="Which qrels of a folder. [default: train]"),
+    click.option("--split", "split_name", metavar="NAME", help="Which questions of a folder. [default: train]"),
 )  # fmt: skip
 
 
@@ -57,6 +57,14 @@ def reading_from(values: dict[str, Any]) -> ReadOptions:
         values.pop("positive_from"),
         files,
     )
+
+
+def opened(path: str, reading: ReadOptions) -> Examples:
+    """Open training data, and say what was chosen where nothing was asked for."""
+    examples = open_examples(path, reading)
+    if examples.note:
+        click.echo(plain(f"note: {examples.note}"), err=True)
+    return examples
 
 
 def _columns(pairs: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import click
 
-from secondpass.cli.data_options import reading_from, reading_options, say_problems
+from secondpass.cli.data_options import opened, reading_from, reading_options, say_problems
 from secondpass.cli.data_progress import DataProgress
 from secondpass.cli.options import json_option
 from secondpass.cli.output import print_json
@@ -16,7 +16,6 @@ from secondpass.cli.plain import plain
 from secondpass.data.lines import STREAM, count_lines
 from secondpass.data.passages import BadLine
 from secondpass.data.training_forms import FOLDER_FORMS
-from secondpass.data.training_read import open_examples
 from secondpass.data.training_split import By, SplitOptions, SplitReport, split_examples
 from secondpass.errors import InputError
 
@@ -62,7 +61,7 @@ def split_command(
     """  # fmt: skip
     if path == STREAM:
         raise InputError("A split reads its file twice; the standard input can be read only once.")
-    examples = open_examples(path, reading_from(reading))
+    examples = opened(path, reading_from(reading))
     folder = examples.form in FOLDER_FORMS
     targets = (_target(path, "train", train_out, folder), _target(path, "dev", dev_out, folder))
     problems: list[BadLine] = []

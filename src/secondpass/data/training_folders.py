@@ -5,7 +5,7 @@ Ids are held in memory, texts are not: those that are wanted go to a file that i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,8 @@ class FolderFiles:
     """Where the parts of a collection are; what is None is looked for in the folder.
 
     ``run`` and ``candidates`` hold passages from which negatives are taken. ``split``: which of the folder's qrels, and
-    which questions where those name their split. ``form`` is set when they were found.
+    which questions where those name their split. ``form`` and ``note`` are set when they were found:
+    which of several splits was taken where none was asked for.
     """
 
     qrels: str | None = None
@@ -39,6 +40,7 @@ class FolderFiles:
     candidates: str | None = None
     split: str | None = None
     form: FormName = "beir"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,39 +58,59 @@ class _Negative:
 def find_files(folder: Path, given: FolderFiles) -> FolderFiles:
     """Return all files of the collection in ``folder``, those that were given before those that lie there.
 
+    Where there are several splits and none is asked for, it is ``train`` that is taken.
+
     Raises:
-        InputError: one that is needed is not there, or there are qrels of several splits and none was chosen.
+        InputError: one that is needed is not there, or there are several splits and none was chosen.
     """
     corpus = given.corpus or _first(folder, "corpus.jsonl", "corpus.jsonl.gz")
     queries = given.queries or _first(folder, "queries.jsonl", "queries.jsonl.gz", "queries.tsv")
-    qrels = given.qrels or _qrels(folder, given.split)
-    run = given.run or _first(folder, "run.trec", "run.txt")
-    candidates = given.candidates or _first(folder, "candidates.jsonl", "candidates.jsonl.gz")
+    by_split = {} if given.qrels else _qrels_by_split(folder)
+    splits, split, place = list(by_split), given.split, str(folder / "qrels")
+    qrels = given.qrels or _first(folder, "qrels.tsv", "qrels.txt", "qrels.tsv.gz", "qrels.trec")
+    if by_split:
+        qrels = by_split[_chosen(splits, split, place)]
     for what, found in (("corpus.jsonl", corpus), ("queries.jsonl", queries), ("qrels/train.tsv or qrels.tsv", qrels)):
         if found is None:
             raise InputError(
                 f"{folder} has no {what}; a collection to learn from is a folder with corpus.jsonl, queries.jsonl and "
                 "qrels, or --qrels, --corpus and --queries."
             )
+    if not given.qrels and not by_split and (splits := _named_splits(str(queries))):
+        place = str(queries)
+        split = _chosen(splits, split, place)
+    run = given.run or _first(folder, "run.trec", "run.txt")
+    candidates = given.candidates or _first(folder, "candidates.jsonl", "candidates.jsonl.gz")
     form: FormName = "trec" if run and not candidates else "beir"
-    return FolderFiles(qrels, corpus, queries, run, candidates, given.split, form)
+    return FolderFiles(qrels, corpus, queries, run, candidates, split, form, _note(splits, given.split, place))
 
 
 def _first(folder: Path, *names: str) -> str | None:
     return next((str(folder / name) for name in names if (folder / name).is_file()), None)
 
 
-def _qrels(folder: Path, split: str | None) -> str | None:
-    lying = {path.stem.removesuffix(".tsv"): path for path in sorted((folder / "qrels").glob("*.tsv*"))}
-    if not lying:
-        return _first(folder, "qrels.tsv", "qrels.txt", "qrels.tsv.gz", "qrels.trec")
-    chosen = split or (_USUAL_SPLIT if _USUAL_SPLIT in lying else next(iter(lying)) if len(lying) == 1 else None)
-    if chosen not in lying:
-        raise InputError(
-            f"{folder / 'qrels'} has the splits {', '.join(lying)}; "
-            f"{f'there is none named {chosen!r}' if chosen else 'choose one'}: --split NAME."
-        )
-    return str(lying[chosen])
+def _qrels_by_split(folder: Path) -> dict[str, str]:
+    return {path.stem.removesuffix(".tsv"): str(path) for path in sorted((folder / "qrels").glob("*.tsv*"))}
+
+
+def _named_splits(path: str) -> list[str]:
+    """Return the splits that questions name, in the order in which they first do."""
+    records = (parse_object(line, f"{path}:{number}") for number, line in read_lines(path) if line.lstrip()[:1] == "{")
+    return list(dict.fromkeys(str(record["split"]) for record in records if record.get("split")))
+
+
+def _chosen(splits: Sequence[str], asked: str | None, place: str) -> str:
+    chosen = asked or (_USUAL_SPLIT if _USUAL_SPLIT in splits else splits[0] if len(splits) == 1 else None)
+    if chosen not in splits:
+        which = f"there is none named {chosen!r}" if chosen else "choose one"
+        raise InputError(f"{place} has the splits {', '.join(splits)}; {which}: --split NAME (--dev-split NAME).")
+    return chosen
+
+
+def _note(splits: Sequence[str], asked: str | None, place: str) -> str:
+    if asked or len(splits) < 2:
+        return ""
+    return f"of the splits of {place} ({', '.join(splits)}), {_USUAL_SPLIT} is taken; --split NAME takes another"
 
 
 def read_folder(files: FolderFiles) -> Iterator[TrainExample | BadLine]:

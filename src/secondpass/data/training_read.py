@@ -40,12 +40,13 @@ class ReadOptions:
 class Examples:
     """Training data that was found and can be read as often as one likes (the standard input: once).
 
-    ``path`` is where, ``form`` which form it has.
+    ``path`` is where, ``form`` which form it has; ``note`` says what was chosen where nothing was asked for.
     """
 
     path: str
     form: FormName
     _read: Callable[[], Iterator[TrainExample | BadLine]]
+    note: str = ""
 
     def __iter__(self) -> Iterator[TrainExample | BadLine]:
         return self._read()
@@ -61,7 +62,7 @@ def open_examples(path: str | Path, options: ReadOptions | None = None) -> Examp
     path = str(path)
     if options.files.qrels or (path != STREAM and Path(path).is_dir()):
         files = find_files(Path(path), options.files)
-        return Examples(path, files.form, lambda: read_folder(files))
+        return Examples(path, files.form, lambda: read_folder(files), files.note)
     if options.files != FolderFiles():
         raise InputError(
             f"{path} is a file; split, run, corpus, queries and candidates belong to a collection: a folder, or what "

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from secondpass.data.collections import read_task
 from secondpass.data.training import TrainExample
-from secondpass.data.training_folders import FolderFiles
 from secondpass.data.training_groups import grouped
 from secondpass.data.training_read import Examples, ReadOptions, good_examples, open_examples
 from secondpass.data.training_split import SplitOptions, plan_split
@@ -89,13 +88,8 @@ def read_lists(path: str, options: TrainOptions, notes: list[str]) -> list[DevLi
 
 
 def open_training(path: str, options: TrainOptions) -> Examples:
-    """Find out what the training data at ``path`` is, its columns named as ``options`` say.
-
-    Of a folder whose questions say which split they belong to, those of ``train`` are taken.
-    """
-    place = Path(path)
-    split = "train" if place.is_dir() and not (place / "qrels").is_dir() else None
-    return open_examples(path, ReadOptions(columns=column_names(options), files=FolderFiles(split=split)))
+    """Find out what the training data at ``path`` is, its columns named as ``options`` say; of a folder, ``train``."""
+    return open_examples(path, ReadOptions(columns=column_names(options)))
 
 
 def _questions(examples: Examples) -> Iterator[TrainExample]:
