@@ -15,7 +15,9 @@ from secondpass.models.causal_pairs import CausalPairBuilder
 from secondpass.models.causal_templates import causal_template
 from secondpass.models.causal_tokenizer import LanguageModelTokenizer
 from secondpass.models.engine import EngineOptions
+from secondpass.models.probes import check_probes, is_checked, read_probes, remember_checked
 from secondpass.models.profile_records import RerankerProfile
+from secondpass.models.profiles import recorded_profile
 from secondpass.models.weight_files import fingerprint
 from secondpass.types import PassageScore, Scale
 
@@ -81,8 +83,20 @@ def open_causal(
     words = (template.positive, template.negative) if template.negative else (template.positive,)
     builder = CausalPairBuilder(tokenizer, template, known, instruction)
     engine = CausalEngine(load_language_model(folder, options), [tokenizer.first_id(word) for word in words], options)
+    _check_probes(folder, engine, known.template)
     mark = fingerprint_of(folder, known, options, builder.instruction)
     return LogitScorer(known.name, mark, known, builder, engine)
+
+
+def _check_probes(folder: Path, engine: CausalEngine, template: str) -> None:
+    """Compare with the scores that a folder trained here had, read as it was taught; in another form there are none."""
+    probes, known = read_probes(folder), recorded_profile(folder)
+    if not probes or known is None or known.template != template or is_checked(mark := fingerprint(folder)):
+        return
+    builder = CausalPairBuilder(LanguageModelTokenizer(folder), causal_template(known.template), known)
+    check_probes(folder, probes, LogitScorer(known.name, mark, known, builder, engine), engine.precision)
+    if engine.precision == "f32":
+        remember_checked(mark)
 
 
 def require_profile(folder: Path, profile: RerankerProfile | None, *families: str) -> RerankerProfile:

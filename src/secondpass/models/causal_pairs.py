@@ -81,7 +81,10 @@ class _Frame:
 
 
 class CausalPairBuilder:
-    """Writes a template's sequences with a model's tokenizer; safe to share between threads."""
+    """Writes a template's sequences with a model's tokenizer; safe to share between threads.
+
+    ``special_count``: how many tokens a sequence has beside those of question and passage.
+    """
 
     def __init__(
         self,
@@ -105,11 +108,11 @@ class CausalPairBuilder:
         pieces = [piece for piece in (*self._before, *self._after, template.passage) if isinstance(piece, str)]
         bare = tokenizer.encode([self._filled(piece) for piece in pieces])
         fixed = [piece for piece in (self._begin, *self._before, *self._after) if not isinstance(piece, str)]
-        taken = sum(map(len, bare)) + sum(map(len, fixed))
-        self._room = profile.max_tokens - taken
+        self.special_count = sum(map(len, bare)) + sum(map(len, fixed))
+        self._room = profile.max_tokens - self.special_count
         if self._room < _LEAST_ROOM:
             raise InputError(
-                f"max_tokens is {profile.max_tokens}; the input form {template.name!r} takes {taken} of it, and "
+                f"max_tokens is {profile.max_tokens}; the input form {template.name!r} takes {self.special_count} of it, and "
                 f"question and passage need {_LEAST_ROOM} more."
             )
 

@@ -11,6 +11,7 @@ scored by itself. The reported span is the window that gives most of that sum.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from secondpass.models.module_list import transformer_folder
 from secondpass.models.tokenizer import TextTokenizer
 from secondpass.models.weight_files import fingerprint
 from secondpass.types import FloatArray, Span
+
+_log = logging.getLogger(__name__)
 
 __all__ = [
     "CHINESE_PUNCTUATION", "LateInteractionEncoder", "LateInteractionOptions", "PassageVectors", "QueryVectors",
@@ -89,6 +92,8 @@ class LateInteractionEncoder:
     def encode_query(self, text: str) -> QueryVectors:
         """Encode a question; what is beyond the query length is not read, as in the reference libraries."""
         read = self._reader.query(text)
+        if read.truncated:
+            _log.warning("%s reads a part of the question's %d tokens.", self.name, read.tokens)
         width = rounded_width(len(read.ids), limit=self.settings.query_length)
         batch = Batch((read.ids,), (len(read.ids),), width, (read.attended,))
         vectors = run_batches(self.engine, [batch]).outputs[0]

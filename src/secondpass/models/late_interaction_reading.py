@@ -5,7 +5,6 @@ Nothing is computed here: what serves and what trains read texts alike.
 
 from __future__ import annotations
 
-import logging
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +18,6 @@ from secondpass.models.engine import TokenIds
 from secondpass.models.tokenizer import EncodedText, TextTokenizer
 from secondpass.models.windows import token_windows
 from secondpass.types import Span
-
-_log = logging.getLogger(__name__)
 
 Kept = np.ndarray[tuple[int], np.dtype[np.bool_]]
 """Which tokens of a sequence have a vector that counts, bool [L]."""
@@ -132,8 +129,6 @@ class LateInteractionReader:
         settings = self.settings
         frame = self._frames(self._query, [text])[0]
         limit = self._room(self._query, settings.query_length, frame)
-        if len(frame.ids) > limit:
-            _log.warning("%s reads %d of the question's %d tokens.", self.name, limit, len(frame.ids))
         ids = self._joined(self._query, frame, frame.ids[:limit])
         real = len(ids)
         if real < settings.expanded_length:

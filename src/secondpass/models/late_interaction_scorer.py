@@ -22,6 +22,8 @@ from secondpass.models.late_interaction import (
 )
 from secondpass.models.maxsim import MaxSim, open_maxsim, pack, winning_window
 from secondpass.models.module_list import transformer_folder
+from secondpass.models.probes import check_probes, is_checked, read_probes, remember_checked
+from secondpass.models.weight_files import fingerprint
 from secondpass.types import PassageScore, Scale
 
 _PASSAGES_AT_ONCE = 512  # their vectors are in memory together: about 50 MB at 180 tokens of 128 numbers
@@ -102,7 +104,20 @@ def open_late_interaction(
         InputError: the folder holds no late-interaction model, or one with parts that are not known here.
         MissingExtraError: no engine is installed.
     """
-    return LateInteractionScorer(open_token_encoder(folder, name, options, engine_options, engine))
+    encoder = open_token_encoder(folder, name, options, engine_options, engine)
+    _check_probes(folder, encoder)
+    return LateInteractionScorer(encoder)
+
+
+def _check_probes(folder: Path, encoder: LateInteractionEncoder) -> None:
+    """Compare with the scores that a folder trained here had, read as the checkpoint says."""
+    probes = read_probes(folder)
+    if not probes or is_checked(mark := fingerprint(folder)):
+        return
+    scorer = LateInteractionScorer(LateInteractionEncoder(folder, encoder.engine))
+    check_probes(folder, probes, scorer, encoder.engine.precision)
+    if encoder.engine.precision == "f32":
+        remember_checked(mark)
 
 
 def open_token_encoder(

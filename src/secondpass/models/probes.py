@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from secondpass.errors import InputError
+from secondpass.models.engine import Precision
 from secondpass.models.engine_files import cache_folder, write_atomically
 from secondpass.types import PairScorer
 
 _log = logging.getLogger(__name__)
 PROBES = "probes.json"
-_LARGEST_DIFFERENCE = 1e-2
+_LARGEST_DIFFERENCE: Mapping[Precision, float] = {"f32": 1e-2, "bf16": 0.5, "int8": 1.0}
+"""What rounding may change; a lost head changes more."""
 _MOST = 8
 _REMEMBERED = 500
 
@@ -51,14 +53,21 @@ def read_probes(folder: Path) -> list[Probe]:
         ) from error
 
 
-def check_probes(folder: Path, probes: Sequence[Probe], scorer: PairScorer) -> None:
-    """Compare what ``scorer`` (in f32) gives the pairs kept in ``folder`` with the scores kept beside them.
+def write_probes(folder: Path, probes: Sequence[Probe]) -> None:
+    """Keep pairs and their scores with the model in ``folder``."""
+    partial = folder / f"{PROBES}.part"
+    partial.write_text(json.dumps([asdict(one) for one in probes], ensure_ascii=False, indent=1), encoding="utf-8")
+    partial.replace(folder / PROBES)
+
+
+def check_probes(folder: Path, probes: Sequence[Probe], scorer: PairScorer, precision: Precision = "f32") -> None:
+    """Compare what ``scorer`` gives the pairs kept in ``folder`` with the scores, in f32, kept beside them.
 
     Raises:
         InputError: a score is another one; the message says which.
     """
-    for probe, found in zip(probes, _scores(scorer, probes), strict=True):
-        if not abs(found - probe.score) <= _LARGEST_DIFFERENCE:
+    for probe, found in zip(probes, probe_scores(scorer, probes), strict=True):
+        if not abs(found - probe.score) <= _LARGEST_DIFFERENCE[precision]:
             raise InputError(
                 f"The model at {folder} does not give the scores it had when it was saved: {found:.4f} instead of "
                 f"{probe.score:.4f} for {probe.query!r} with {probe.passage[:40]!r}. Its weights or settings are no "
@@ -80,7 +89,8 @@ def remember_checked(fingerprint: str) -> None:
         _log.info("What was checked cannot be kept in %s: %s", _file(), error)
 
 
-def _scores(scorer: PairScorer, probes: Sequence[Probe]) -> list[float]:
+def probe_scores(scorer: PairScorer, probes: Sequence[Probe]) -> list[float]:
+    """Return what ``scorer`` gives the pairs."""
     return [scorer.score(probe.query, [probe.passage])[0].score for probe in probes]
 
 

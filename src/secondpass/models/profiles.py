@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+from secondpass.models.model_folder import read_json
 from secondpass.models.profile_records import Family, GoldenPair, RerankerProfile, Truncation, WindowRule
 from secondpass.models.profile_table import PROFILES
 
 __all__ = [
     "PROFILES", "Family", "GoldenPair", "RerankerProfile", "Truncation", "WindowRule", "find_profile",
+    "recorded_profile",
 ]  # fmt: skip
 
 # A folder of the Hugging Face cache, ``models--OWNER--NAME/snapshots/COMMIT``.
@@ -42,3 +45,16 @@ def find_profile(name_or_folder: str | Path) -> RerankerProfile | None:
         name = f"{cached['owner']}/{cached['name']}"
     name = name.replace(_ESCAPED_DOT, ".")
     return _BY_NAME.get(name) or _BY_NAME.get(name.rpartition("/")[2])
+
+
+def recorded_profile(folder: Path) -> RerankerProfile | None:
+    """Return the profile that a model trained here says it was taught by, in its own name and at its own length.
+
+    None where config.json records none.
+    """
+    record = read_json(folder / "config.json").get("secondpass")
+    known = find_profile(str(record["profile"])) if isinstance(record, dict) and record.get("profile") else None
+    if known is None or not isinstance(record, dict):
+        return None
+    tokens = int(record.get("max_tokens") or known.max_tokens)
+    return replace(known, name=folder.name, max_tokens=tokens, golden=(), license="", aliases=())

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from secondpass.errors import InputError, MissingExtraError
 from secondpass.models.checkpoint import read_checkpoint, reranker_family
 from secondpass.models.engines import installed_engines
-from secondpass.models.profiles import PROFILES, Family, RerankerProfile, find_profile
+from secondpass.models.profiles import PROFILES, Family, RerankerProfile, find_profile, recorded_profile
 from secondpass.models.source import Source, resolve
 from secondpass.rerank.duo import DuoReranker
 from secondpass.rerank.options import RerankerOptions
@@ -68,7 +68,8 @@ def open_model(name: str, options: RerankerOptions) -> Reranker:
     chosen = _chosen_profile(options)
     by_name = chosen or find_profile(name)
     source = _resolve(name, by_name, options)
-    model = _model(name, source, by_name or find_profile(source.name), options)
+    profile = chosen or recorded_profile(source.folder) or by_name or find_profile(source.name)
+    model = _model(name, source, profile, options)
     _check_installed(name, model.family, options)
     families: Any = importlib.import_module("secondpass.rerank.model_families")
     opened: OpenedModel = families.open_family(model, options)
