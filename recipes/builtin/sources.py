@@ -1,0 +1,130 @@
+"""What the model learns from: which sets and texts, and how they are read.
+
+Only train splits, and only what a licence allows to ship what was learnt from it. A passage that a dev question asks
+for is left out everywhere, so that nothing of the dev sets is seen before they are measured.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+QUESTION_SETS = {
+    "squad_dev": "CC BY-SA 4.0",
+    "squad_sentences": "CC BY-SA 4.0",
+    "selqa": "Apache-2.0",
+    "pubmedqa": "MIT",
+    "cmrc2018": "CC BY-SA 4.0",
+    "drcd": "CC BY-SA 3.0",
+    "medqa_zh": "MIT",
+}
+TEXT_SOURCES = (  # of the unlabelled text, those with a licence stated
+    "csl_zh oiwiki_zh tidb_zh opensource_zh opensource_en openstax_en handbook_en opensource_guide vue_docs react_docs "
+    "d2l apisix_docs dolphinscheduler_docs hf_course tico19 ntrex gnome_help python_docs recipes_zh tldr longevity"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question of a train split, the passages that answer it, and the words that do."""
+
+    text: str
+    relevant: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """The train questions of a set, and its passages by id without those that only dev questions ask for."""
+
+    name: str
+    passages: dict[str, str]
+    questions: list[Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of unlabelled text."""
+
+    language: str
+    title: str
+    headings: tuple[str, ...]
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same text in both languages."""
+
+    kind: str
+    english: str
+    chinese: str
+    source: str
+    page: str
+    headings: tuple[str, str] = ("", "")
+
+
+def read_questions(data: Path, name: str) -> QuestionSet:
+    """Read the train questions of the set ``name`` below ``data``."""
+    folder = data / name
+    rows = {row["_id"]: row for row in lines(folder / "queries.jsonl")}
+    relevant: dict[str, list[str]] = {}
+    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines():
+        query, _, passage, _ = line.split()
+        relevant.setdefault(query, []).append(passage)
+    train = {name for name, row in rows.items() if row["split"] == "train"}
+    asked = {passage for query in train for passage in relevant.get(query, ())}
+    hidden = {passage for query in rows.keys() - train for passage in relevant.get(query, ())} - asked
+    listed: dict[str, tuple[str, ...]] = {}
+    if (folder / "candidates.jsonl").is_file():
+        for row in lines(folder / "candidates.jsonl"):
+            listed[row["qid"]] = tuple(row["pids"])
+            if row["qid"] not in train:
+                hidden |= set(row["pids"]) - asked if row["kind"] == "official" else set()
+    passages = {
+        row["_id"]: f"{row.get('title') or ''}\n{row['text']}".strip()
+        for row in lines(folder / "corpus.jsonl.gz")
+        if row["_id"] not in hidden
+    }
+    questions = [
+        Question(
+            rows[query]["text"], tuple(relevant[query]), tuple(rows[query].get("answers", ())), listed.get(query, ())
+        )
+        for query in sorted(train & relevant.keys())
+    ]
+    return QuestionSet(name, passages, questions)
+
+
+def read_sections(data: Path) -> Iterator[Section]:
+    """Yield the sections of all text whose licence is stated."""
+    for source in TEXT_SOURCES:
+        for row in lines(data / "text" / f"{source}.jsonl.gz"):
+            yield Section(row["lang"], row["title"], tuple(row["heading_path"]), row["text"], source)
+
+
+def read_pairs(data: Path) -> Iterator[Pair]:
+    """Yield the texts that stand in both languages."""
+    for row in lines(data / "text/parallel.jsonl.gz"):
+        english, chinese = row["en"], row["zh"]
+        headings = ((english.get("heading_path") or [""])[-1], (chinese.get("heading_path") or [""])[-1])
+        yield Pair(row["kind"], english["text"], chinese["text"], row["source"], row.get("page") or "", headings)
+
+
+def read_dictionary(data: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield every entry of the dictionary: a Chinese word, and what it means in English."""
+    for row in lines(data / "text/cedict.jsonl.gz"):
+        yield row["zh"], row["en"]
+
+
+def lines(path: Path) -> Iterator[Any]:
+    """Yield the objects of a JSONL file, packed or not."""
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    for line in text.decode("utf-8").split("\n"):
+        if line:
+            yield json.loads(line)
