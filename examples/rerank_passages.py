@@ -7,6 +7,7 @@ python examples/rerank_passages.py BAAI/bge-reranker-v2-m3     # or a folder wit
 import sys
 
 from secondpass import rerank_passages
+from secondpass.config import DEFAULT_RERANKER
 
 JOBS = {
     "西安交大由哪几个学校合并而成？": [
@@ -23,7 +24,7 @@ JOBS = {
 
 
 def main() -> None:
-    name = sys.argv[1] if len(sys.argv) > 1 else "lexical"
+    name = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_RERANKER
     for question, passages in JOBS.items():
         print(question)
         for hit in rerank_passages(question, passages, rerank=f"{name}@all"):

@@ -20,6 +20,9 @@ RETRIEVERS = ("bm25", "dense", "hybrid", "colbert")
 DEFAULT_TOP_K = 10
 DEFAULT_TOP_N = 3
 DEFAULT_RERANKER = "lexical"
+"""What reranks where nobody names a reranker: every command that answers, searches or measures, and the Python API."""
+QUICK_RERANKER = "lexical"
+"""What looks through whole sets of training data where nobody names a reranker: it reads 10,000 passages a second."""
 STEPS = ("dedupe", "edges", "merge", "mmr")
 """Stages that give no scores of their own."""
 _SPEC = re.compile(r"(?P<name>.+?)(?:@(?P<depth>\d+|all))?$")
@@ -77,7 +80,7 @@ class RerankSpec:
         >>> RerankSpec.parse("lexical@20")
         RerankSpec(name='lexical', top_n=20)
         """
-        name, top_n = _parse(text, "reranker", "lexical@3")
+        name, top_n = _parse(text, "reranker", f"{DEFAULT_RERANKER}@3")
         check_name(name)
         keeps_all = text.strip().endswith("@all") or name in STEPS
         return cls(name, top_n if top_n or keeps_all else DEFAULT_TOP_N)

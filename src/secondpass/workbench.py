@@ -262,7 +262,7 @@ def rerank_passages(
     stages = rerank if isinstance(rerank, Sequence) and not isinstance(rerank, str) else [rerank]
     reranker = make_reranker(stages, options)
     if reranker is None:
-        raise InputError("There is no reranker; name one, such as lexical.")
+        raise InputError(f"There is no reranker; name one, such as {DEFAULT_RERANKER}.")
     return reranker.rerank(query, [_as_hit(passage, rank) for rank, passage in enumerate(passages, 1)], top_n)
 
 

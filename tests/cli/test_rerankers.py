@@ -148,7 +148,7 @@ def test_a_model_in_either_hubs_cache_is_found_by_its_name(rerank: Rerank, place
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("builtin", "is not there yet; 'lexical' is there"),
+        ("builtn", "Did you mean 'builtin'?"),
         ("lexcal", "Did you mean 'lexical'?"),
         ("bge-reranker-v2m3", "Did you mean 'BAAI/bge-reranker-v2-m3'?"),
         ("cohre:rerank-v3.5", "Did you mean 'cohere:rerank-v3.5'?"),

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.rerank.scorers import CharacterScorer
 
 from secondpass.data.passages import BadLine, Job, as_hits, read_jobs, read_passages, rerank_job
 from secondpass.errors import InputError
 from secondpass.rerank.ordering import order_by_score
+from secondpass.rerank.pairs import PairReranker
 from secondpass.types import Hit
 
 
@@ -51,6 +53,13 @@ def test_the_same_object_comes_back_with_its_passages_reordered(tmp_path: Path) 
         {"id": 7, "text": "短", "extra": [1], "rank": 2, "score": 1.0, "scale": "unknown", "rank_before": 1},
     ]
     assert passages[1] == {"id": "b", "text": "长一些", "title": None, "score": 0.5}
+
+
+def test_evidence_is_said_with_how_sure_the_reranker_is_of_it() -> None:
+    read = Job(1, {"query": "西安"}, "西安", [{"text": "在西安", "evidence_confidence": 0.1}, {"text": "sun"}])
+    best, last = rerank_job(read, PairReranker(CharacterScorer(points=True)))["passages"]
+    assert (best["evidence"], best["evidence_confidence"]) == ([1, 2], 1.0)
+    assert not {"evidence", "evidence_confidence"} & last.keys()
 
 
 def test_equal_identities_do_not_mix_up_passages() -> None:

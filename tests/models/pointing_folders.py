@@ -104,4 +104,3 @@ def _characters(passage: str, offsets: list[list[int]], begin: int, first: int, 
     if first > begin and start < offsets[first - 1][1] < offsets[first][1]:
         start = offsets[first - 1][1]
     return start + len(passage[start:end]) - len(passage[start:end].lstrip()), end
-

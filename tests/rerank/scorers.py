@@ -16,6 +16,7 @@ class CharacterScorer:
     gives_probability: bool = True
     seconds_per_character: float = 0.0
     window: int | None = None
+    points: bool = False
     name: str = "characters"
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -29,6 +30,9 @@ class CharacterScorer:
     def _score(self, query: str, passage: str) -> PassageScore:
         share = len(set(query) & set(passage)) / len(set(query))
         number = share if self.scale == "probability" else 8 * share - 4
+        if self.points:
+            span = next((Span(place, place + 1) for place, char in enumerate(passage) if char in query), None)
+            return PassageScore(number, span, len(passage), evidence_confidence=share if span else None)
         if self.window is None or len(passage) <= self.window:
             return PassageScore(number, tokens=len(passage))
         return PassageScore(number, Span(0, self.window), len(passage), windows=2, truncated=True)

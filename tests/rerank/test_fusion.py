@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.rerank.scorers import CharacterScorer
 
 from secondpass.errors import InputError
 from secondpass.rerank.fusion import METHODS, FusionReranker
 from secondpass.rerank.fusion_names import FusionName, open_fusion, parse_fusion
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.ordering import order_by_score
+from secondpass.rerank.pairs import PairReranker
 from secondpass.types import Chunk, Hit, Scale, Span
 
 PASSAGES = ["西安交大由三校合并。", "西安很大。", "Xi'an is old.", "天气很好。", "学校很多。"]
@@ -107,6 +109,9 @@ def test_the_stages_of_all_and_their_evidence_are_kept():
     assert [stage.stage for stage in best.stages] == ["a", "b", "fuse:a+b"]
     assert [stage.scale for stage in best.stages] == ["logit", "logit", "rrf"]
     assert best.evidence == Span(0, 2)
+    pointing = PairReranker(CharacterScorer(points=True))
+    best = FusionReranker([first, pointing]).rerank("西安", hits_of(["西安交大", "北京"]))[0]
+    assert (best.evidence, best.evidence_confidence) == (Span(0, 1), 1.0)
     assert FusionReranker([first, second], "borda").rerank("西安", hits_of(PASSAGES))[0].scale == "rank_only"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -39,11 +40,13 @@ def test_touching_and_overlapping_passages_become_one_slice(text):
 
 def test_the_evidence_is_still_the_same_words():
     evidence = Span(2, 6)
-    hits = [hit_of(ZH, 12, 25, 3.0, evidence=evidence), hit_of(ZH, 0, 12, 2.0)]
+    best = replace(hit_of(ZH, 12, 25, 3.0, evidence=evidence), evidence_confidence=0.6)
+    hits = [best, hit_of(ZH, 0, 12, 2.0)]
     words = hits[0].chunk.text[evidence.start : evidence.end]
     out = NeighbourReranker().rerank("x", hits)[0]
     assert out.evidence is not None
     assert out.chunk.text[out.evidence.start : out.evidence.end] == words
+    assert (out.evidence_confidence, out.probability) == (0.6, 0.7)
 
 
 def test_without_evidence_the_best_part_is_it():

@@ -1,5 +1,6 @@
 import logging
 import math
+from dataclasses import replace
 
 import pytest
 from tests.rerank.scorers import CharacterScorer
@@ -63,6 +64,24 @@ def test_halves_of_surrogates_reach_the_scorer_as_replacement_characters_of_the_
 def test_the_window_that_won_is_the_evidence_and_truncation_is_said():
     out = PairReranker(CharacterScorer(window=2)).rerank("茶叶", hits_of("茶叶来自中国", "茶"))
     assert [(hit.evidence, hit.truncated) for hit in out] == [(Span(0, 2), True), (None, False)]
+
+
+@pytest.mark.parametrize(("query", "texts"), [("叶茶", ["绿茶叶", "水"]), ("ea", ["tea", "sun"])])
+def test_what_a_scorer_points_at_is_the_evidence_with_its_confidence(tmp_path, query, texts):
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    given = [replace(hit, evidence=Span(0, 1), evidence_confidence=0.5) for hit in hits_of(*texts)]
+    for _ in range(2):  # computed, then known
+        best, last = PairReranker(CharacterScorer(points=True), cache).rerank(query, given)
+        assert (best.evidence, best.evidence_confidence) == (Span(1, 2), 1.0)
+        assert (last.evidence, last.evidence_confidence) == (Span(0, 1), 0.5)  # of the stage before
+
+
+def test_a_confidence_is_gone_where_another_stage_names_other_evidence():
+    [pointed] = PairReranker(CharacterScorer(points=True)).rerank("叶", hits_of("茶叶来自云南"))
+    [windowed] = PairReranker(CharacterScorer(window=2)).rerank("叶", [pointed])
+    assert (windowed.evidence, windowed.evidence_confidence) == (Span(0, 2), None)
+    [silent] = PairReranker(CharacterScorer()).rerank("叶", [pointed])
+    assert (silent.evidence, silent.evidence_confidence) == (Span(1, 2), 1.0)
 
 
 def test_known_scores_are_not_computed_again_and_are_the_same(tmp_path):

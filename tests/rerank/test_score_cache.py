@@ -7,14 +7,18 @@ from secondpass.errors import StoreError
 from secondpass.rerank.score_cache import ScoreCache
 from secondpass.types import PassageScore, Span
 
-SCORES = {"茶叶": PassageScore(0.1 + 0.2, Span(1, 2), 7, 3, True), "tea": PassageScore(-1e-30)}
+SCORES = {
+    "茶叶": PassageScore(0.1 + 0.2, Span(1, 2), 7, 3, True),
+    "tea": PassageScore(-1e-30),
+    "红茶": PassageScore(1.5, Span(0, 1), 2, evidence_confidence=0.1 + 0.2),
+}
 
 
 def test_a_score_comes_back_whole_after_the_file_was_closed(tmp_path):
     cache = ScoreCache(tmp_path / "scores.sqlite")
     cache.put("model", "问", SCORES)
     cache.close()
-    assert ScoreCache(tmp_path / "scores.sqlite").get("model", "问", ["tea", "water", "茶叶"]) == SCORES
+    assert ScoreCache(tmp_path / "scores.sqlite").get("model", "问", ["tea", "water", "茶叶", "红茶"]) == SCORES
 
 
 def test_the_border_between_fingerprint_query_and_passage_counts(tmp_path):
@@ -59,3 +63,25 @@ def test_no_text_is_kept(tmp_path):
     cache.put("m", "a secret question", {"a secret passage": PassageScore(1.0)})
     cache.close()
     assert b"secret" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_a_file_of_before_is_completed_and_its_scores_stay(tmp_path):
+    old = sqlite3.connect(tmp_path / "old.sqlite")
+    old.execute(
+        "CREATE TABLE scores (key BLOB PRIMARY KEY, score REAL NOT NULL, start INTEGER, stop INTEGER, tokens INTEGER "
+        "NOT NULL, windows INTEGER NOT NULL, truncated INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    with old:
+        known = ScoreCache(tmp_path / "new.sqlite")
+        known.put("m", "问", {"茶叶": SCORES["茶叶"]})
+        row = known._database.execute(
+            "SELECT key, score, start, stop, tokens, windows, truncated FROM scores"
+        ).fetchone()
+        old.execute("INSERT INTO scores VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    old.close()
+    for _ in range(2):
+        cache = ScoreCache(tmp_path / "old.sqlite")
+        assert cache.get("m", "问", ["茶叶"]) == {"茶叶": SCORES["茶叶"]}
+        cache.put("m", "问", SCORES)
+        assert cache.get("m", "问", list(SCORES)) == SCORES
+        cache.close()

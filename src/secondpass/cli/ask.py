@@ -35,7 +35,7 @@ from secondpass.workbench import Workbench
 @click.argument("query")
 @index_option
 @retrieve_options
-@rerank_option("lexical@3")
+@rerank_option()
 @no_rerank_option
 @llm_options
 @show_passages_option

@@ -38,7 +38,7 @@ STEPS = ("retrieve", "rerank", "generate")
 @click.argument("query")
 @index_option
 @retrieve_options
-@rerank_option("lexical@3")
+@rerank_option()
 @llm_options
 @show_passages_option
 @json_option

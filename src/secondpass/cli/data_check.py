@@ -15,6 +15,7 @@ from secondpass.cli.data_progress import DataProgress
 from secondpass.cli.options import json_option
 from secondpass.cli.output import console, print_json, shown
 from secondpass.cli.reranking import RerankingCommand, reranking_from, reranking_options
+from secondpass.config import QUICK_RERANKER
 from secondpass.data.lines import STREAM, count_lines
 from secondpass.data.passages import BadLine
 from secondpass.data.teacher import Teacher
@@ -37,7 +38,7 @@ _STYLES = {"spoils": "bold red", "warning": "yellow", "note": ""}
 @click.option("--dev-split", metavar="NAME", help="Which questions of the development set. [default: dev]")
 @click.option("--model", metavar="NAME", help="Count lengths in this model's tokens. [default: estimated, against 512]")
 @click.option(
-    "--teacher", default="lexical", show_default=True, metavar="NAME", help="Scores negatives; none: nothing does."
+    "--teacher", default=QUICK_RERANKER, show_default=True, metavar="NAME", help="Scores negatives; none: nothing does."
 )
 @click.option("--sample", type=click.IntRange(1), default=500, show_default=True, help="Rows that the teacher scores.")
 @click.option("--near", type=click.FloatRange(0.5, 1), default=0.8, show_default=True, help="What is nearly the same.")

@@ -17,7 +17,9 @@ from secondpass.cli.options import json_option
 from secondpass.cli.output import print_json
 from secondpass.cli.plain import plain
 from secondpass.cli.reranking import RerankingCommand, reranking_from, reranking_options
-from secondpass.data.negative_sources import CorpusSource, IndexSource, NegativeSource
+from secondpass.config import QUICK_RERANKER
+from secondpass.data.corpus_source import CorpusSource
+from secondpass.data.negative_sources import IndexSource, NegativeSource
 from secondpass.data.passage_choice import Passage, askable, choose
 from secondpass.data.synthesis_filters import QuestionFilter, RoundTrip
 from secondpass.data.synthesis_prompts import FewShot
@@ -63,7 +65,7 @@ class _Source:
 @click.option(
     "--rerank",
     "reranker",
-    default="lexical",
+    default=QUICK_RERANKER,
     show_default=True,
     metavar="NAME",
     help="Orders what is found for the round trip; none: the first stage's order.",
@@ -132,7 +134,7 @@ def _source(values: dict[str, Any], progress: DataProgress) -> Iterator[_Source]
     if bool(corpus) == bool(index):
         raise click.UsageError("Say where the passages are: --corpus-file FILE, or --index FOLDER.")
     if corpus:
-        with CorpusSource(corpus, lambda done: progress("passages of the corpus read", done, None)) as found:
+        with CorpusSource(corpus, progress) as found:
             yield _Source((Passage(*one) for one in found.passages()), len(found), found)
         return
     with Workbench(index) as workbench:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
-from secondpass.cli.checks import Check
+from secondpass.cli.checks import Check, Status
 from secondpass.cli.sizes import bytes_in_words
+from secondpass.config import DEFAULT_RERANKER
 from secondpass.errors import InputError
+from secondpass.models.builtin_model import BUILTIN, builtin_folder
 from secondpass.models.engine_cache import DAYS_KEPT, cached_graphs, gigabytes_kept, graphs_folder, surplus
 from secondpass.models.engine_rates import EngineRate, all_remembered, machine
 from secondpass.models.engines import ENGINE_NAMES, installed_engines, precisions_of, version_of
@@ -23,10 +25,21 @@ _MOST_SPEEDS = 8
 def model_checks() -> Iterator[Check]:
     """Look at everything that models need; nothing heavy is imported, nothing is fetched."""
     yield from _engines()
+    yield _builtin()
     yield Check("processor for models", "ok", processor_abilities(_flags()))
     yield from speeds(all_remembered())
     yield from _caches()
     yield _graphs()
+
+
+def _builtin() -> Check:
+    try:
+        folder = builtin_folder()
+    except InputError as error:
+        status: Status = "missing" if DEFAULT_RERANKER == BUILTIN else "optional"
+        return Check(f"model {BUILTIN}", status, str(error), "pip install --force-reinstall secondpass")
+    size = bytes_in_words(sum(file.stat().st_size for file in folder.iterdir()))
+    return Check(f"model {BUILTIN}", "ok", f"comes with the package, {size}")
 
 
 def _flags() -> set[str]:

@@ -23,12 +23,15 @@ from secondpass.cli.pace import SECONDS_BETWEEN_LINES, time_left
 from secondpass.cli.plain import plain
 from secondpass.cli.sizes import bytes_in_words
 from secondpass.errors import InputError
+from secondpass.models.builtin_model import BUILTIN, builtin_folder
 from secondpass.models.checkpoint import read_checkpoint, reranker_family
 from secondpass.models.hub_caches import HUB_NAMES, CachedModel, cached_models
 from secondpass.models.hub_listing import DownloadState
 from secondpass.models.model_folder import check_folder
 from secondpass.models.profiles import PROFILES, RerankerProfile, find_profile
 from secondpass.models.source import Source, resolve
+
+_PLACES = {**HUB_NAMES, "package": "in the package"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,8 @@ def list_command(cached_only: bool, as_json: bool) -> None:
         print_json(rows)
         return
     console().print(_table(rows))
-    if not any(row["cached"] for row in rows):
-        click.echo("None of them is on this machine: secondpass models fetch NAME")
+    if not any(row["cached"] for row in rows if row["name"] != BUILTIN):
+        click.echo("None of those at the hubs is on this machine: secondpass models fetch NAME")
 
 
 @models.command("fetch")
@@ -152,10 +155,21 @@ def _rows(copies: Sequence[Copy]) -> Iterator[dict[str, Any]]:
         else:
             others.append(copy)
     for profile in PROFILES:
-        yield _row(profile.name, profile.family, profile, by_profile.get(profile.name, []))
+        row = _row(profile.name, profile.family, profile, by_profile.get(profile.name, []))
+        yield row if profile.name != BUILTIN else {**row, "cached": _packaged()}
     for copy in others:
         if family := _family(copy.cached.folder):
             yield _row(copy.cached.name, family, None, [copy])
+
+
+def _packaged() -> list[dict[str, Any]]:
+    """Return the place of the model that comes with the package, none where this installation lacks it."""
+    try:
+        folder = builtin_folder()
+    except InputError:
+        return []
+    size = _size(folder)
+    return [{"hub": "package", "name": BUILTIN, "folder": str(folder), "bytes": size, "missing": ""}]
 
 
 def _row(name: str, family: str, profile: RerankerProfile | None, copies: Sequence[Copy]) -> dict[str, Any]:
@@ -198,7 +212,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
 
 def _where(copy: dict[str, Any]) -> str:
     state = f"incomplete: {copy['missing']}" if copy["missing"] else bytes_in_words(copy["bytes"])
-    return f"{HUB_NAMES[copy['hub']]}, {state}"
+    return f"{_PLACES[copy['hub']]}, {state}"
 
 
 def _exact_profile(name: str) -> RerankerProfile | None:

@@ -11,7 +11,7 @@ import click
 
 from secondpass.cli.reranking import option as reranker_option
 from secondpass.cli.reranking import reranking_from, reranking_options
-from secondpass.config import RerankSpec, RetrieveSpec, parse_weights
+from secondpass.config import DEFAULT_RERANKER, DEFAULT_TOP_N, RerankSpec, RetrieveSpec, parse_weights
 from secondpass.llm.names import open_llm
 from secondpass.rerank.options import RerankerOptions
 from secondpass.types import LLM
@@ -69,13 +69,13 @@ def retrieve_options(command: Command) -> Command:
     )(command)
 
 
-def rerank_option(default: str) -> Callable[[Command], Command]:
-    """Add ``--rerank`` and what says how rerankers are opened; ``default`` stands for it when it is not given."""
+def rerank_option(depth: str = str(DEFAULT_TOP_N)) -> Callable[[Command], Command]:
+    """Add ``--rerank`` and what says how rerankers are opened; the default one keeps ``depth`` passages."""
     option = reranker_option(
         "--rerank",
         "rerank_specs",
         multiple=True,
-        default=[default],
+        default=[f"{DEFAULT_RERANKER}@{depth}"],
         show_default=True,
         metavar="NAME@N",
         help="Second stage and how many passages it keeps (@all: every one); repeat for a cascade. `secondpass models` "

@@ -35,7 +35,7 @@ from secondpass.types import Reranker
     "--queries", "queries_path", metavar="FILE", help='Its questions: lines of {"_id", "text"}, or id<TAB>text.'
 )
 @click.option("--json", is_flag=True, expose_value=False, help="Accepted: the output is JSON anyway.")
-@rerank_option("lexical@all")
+@rerank_option(depth="all")
 def rerank(
     query: str | None,
     input_path: str,
@@ -53,7 +53,8 @@ def rerank(
     Jobs, one a line:  {"id": ..., "query": "...", "passages": [{"id": ..., "text": "...", "title"?: "..."}]}
     The same objects come back in the same order, their passages reordered, each with rank, score and scale;
     with probability, where the model's authors publish one; with truncated, where a part was not read; with
-    evidence [start, end), the part of the text that decided, where a reranker names one.
+    evidence [start, end), the part of the text that decided, where a reranker names one, and evidence_confidence,
+    where the reranker knows how sure it is of it.
     A line that cannot be used is named by its number and left out (exit code 1); --strict stops at the first.
     With --run, --corpus and --queries a TREC run is read, and a TREC run is written.
     """

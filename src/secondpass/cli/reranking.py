@@ -48,7 +48,9 @@ class RerankingCommand(click.Command):
 
 option = partial(click.option, cls=RerankerOption)
 _OPTIONS = (
-    option("--min-score", metavar="SCALE=X", help="Drop what scores lower, such as probability=0.5 or logit=-2."),
+    option("--min-score", metavar="SCALE=X", help="Drop what scores lower, such as log_odds=-3 or logit=-2."),
+    option("--min-probability", type=click.FloatRange(0, 1), metavar="P",
+           help="Drop what answers with a lower probability, such as 0.5; for rerankers that give one."),
     option("--budget", metavar="TIME", help="Best order within a time such as 200ms: lexical first, then this."),
     option("--engine", type=click.Choice(get_args(EngineName)), default="auto", show_default=True,
                  help="What computes a model; auto measures the installed ones once."),
@@ -92,7 +94,8 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
         max_calls=values.pop("max_calls"),
         prices=Prices.parse(prices) if prices else None,
     )
-    min_score, budget, cache = values.pop("min_score"), values.pop("budget"), values.pop("score_cache")
+    min_score = _lowest(values.pop("min_score"), values.pop("min_probability"))
+    budget, cache = values.pop("budget"), values.pop("score_cache")
     return RerankerOptions(
         engine=engine,
         profile=values.pop("profile"),
@@ -102,11 +105,20 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
         url=values.pop("rerank_url"),
         offline=values.pop("offline"),
         cache=Path(cache) if cache else None,
-        min_score=MinScore.parse(min_score) if min_score else None,
+        min_score=min_score,
         budget_seconds=parse_duration(budget) if budget else None,
         calls=calls,
         ranking_runs=values.pop("ranking_runs"),
     )
+
+
+def _lowest(min_score: str | None, min_probability: float | None) -> MinScore | None:
+    """Return the lowest score to keep; ``--min-probability P`` is short for ``--min-score probability=P``."""
+    if min_score and min_probability is not None:
+        raise click.UsageError("--min-score and --min-probability both say what to drop; give one of them.")
+    if min_probability is not None:
+        return MinScore(min_probability, "probability")
+    return MinScore.parse(min_score) if min_score else None
 
 
 class NoteHandler(logging.Handler):

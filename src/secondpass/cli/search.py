@@ -25,7 +25,7 @@ from secondpass.workbench import Workbench
 @click.argument("query")
 @index_option
 @retrieve_options
-@rerank_option("lexical@3")
+@rerank_option()
 @no_rerank_option
 @show_passages_option
 @json_option

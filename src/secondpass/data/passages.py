@@ -12,7 +12,7 @@ from secondpass.errors import InputError
 from secondpass.types import Chunk, Hit, Reranker, StageScore
 
 ACCEPTED = 'accepted is {"id": ..., "query": "...", "passages": [{"id": ..., "text": "...", "title"?: "..."}, ...]}'
-_WRITTEN = ("rank", "score", "scale", "rank_before", "probability", "truncated", "evidence")
+_WRITTEN = ("rank", "score", "scale", "rank_before", "probability", "truncated", "evidence", "evidence_confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ def rerank_job(job: Job, reranker: Reranker) -> dict[str, Any]:
 
     Each passage keeps its fields and gains ``rank``, ``score``, ``scale`` and ``rank_before``, and where there is one
     ``probability``, where a part was not read ``truncated``, and where a part of it decided its place in the text,
-    ``evidence`` ([start, end)). A score that stood there is kept as ``score_before``.
+    ``evidence`` ([start, end)), with ``evidence_confidence`` where that is known. A score that stood there is kept as
+    ``score_before``.
     """
     ordered = []
     for rank, hit in enumerate(reranker.rerank(job.query, as_hits(job.passages)), start=1):
@@ -118,4 +119,6 @@ def _found_out(hit: Hit) -> dict[str, Any]:
         said["truncated"] = True
     if hit.evidence is not None:
         said["evidence"] = [hit.evidence.start, hit.evidence.end]
+    if hit.evidence_confidence is not None:
+        said["evidence_confidence"] = hit.evidence_confidence
     return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from secondpass.models import profile_golden as golden
+from secondpass.models.builtin_model import BUILTIN
 from secondpass.models.profile_records import GoldenPair, RerankerProfile
 
 _APACHE, _MIT, _NON_COMMERCIAL = "apache-2.0", "mit", "cc-by-nc-4.0"
@@ -69,6 +70,7 @@ def _colbert(name: str, max_tokens: int, license_name: str, *aliases: str) -> Re
 
 
 CROSS_ENCODERS = (
+    RerankerProfile(BUILTIN, "cross-encoder", "logit", 512, "pair", truncation="longest_first", license=_APACHE),
     _bge("BAAI/bge-reranker-base", 512, _MIT, golden.BGE_BASE, "Xorbits/bge-reranker-base"),
     _bge("BAAI/bge-reranker-large", 512, _MIT, golden.BGE_LARGE, "Xorbits/bge-reranker-large"),
     _bge("BAAI/bge-reranker-v2-m3", 8192, _APACHE, golden.BGE_V2_M3, "AI-ModelScope/bge-reranker-v2-m3"),

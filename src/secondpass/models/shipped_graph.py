@@ -18,8 +18,7 @@ from secondpass.models.engine import Batch, Head, Precision
 from secondpass.models.model_folder import read_json
 from secondpass.models.padding import attended_tokens, real_tokens, token_types
 from secondpass.models.runnable import EngineGraph
-from secondpass.models.span_head import SPANS_FILE
-from secondpass.models.weight_files import SHIPPED_FILES
+from secondpass.models.weight_files import SHIPPED_FILES, SPANS_FILE
 from secondpass.types import FloatArray
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")

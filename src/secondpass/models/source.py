@@ -1,4 +1,4 @@
-"""A model's name to the folder that holds it: a folder, the caches of both hubs, then the network."""
+"""A model's name to the folder that holds it: the package, a folder, the caches of both hubs, then the network."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from secondpass.errors import InputError
+from secondpass.models.builtin_model import BUILTIN, builtin_folder
 from secondpass.models.hub_caches import (
     HUB_NAMES,
     CachedModel,
@@ -26,7 +27,7 @@ from secondpass.models.model_folder import check_folder
 from secondpass.models.profiles import find_profile
 from secondpass.models.weight_files import fingerprint
 
-Origin = Literal["folder", "huggingface", "modelscope"]
+Origin = Literal["package", "folder", "huggingface", "modelscope"]
 MODELSCOPE_PREFIX = "ms:"
 _HUB_CLIENTS: dict[Hub, str] = {
     "huggingface": "secondpass.models.huggingface:HuggingFace",
@@ -54,15 +55,19 @@ class Source:
 def resolve(name: str, offline: bool = False, progress: Progress = no_progress) -> Source:
     """Return the folder of the model called ``name``, fetching it where it is on no disk.
 
-    ``name`` is a folder, OWNER/NAME (both caches, then Hugging Face), or ms:OWNER/NAME (ModelScope alone). Nothing is
-    fetched where ``offline``, or SECONDPASS_OFFLINE or HF_HUB_OFFLINE (for Hugging Face) is set. Of a repository only
-    settings, tokenizer and safetensors or ONNX weights are fetched: never pickles, never code.
+    ``name`` is ``builtin`` (the model of the package), a folder, OWNER/NAME (both caches, then Hugging Face), or
+    ms:OWNER/NAME (ModelScope alone). Nothing is fetched where ``offline``, or SECONDPASS_OFFLINE or HF_HUB_OFFLINE (for
+    Hugging Face) is set. Of a repository only settings, tokenizer and safetensors or ONNX weights are fetched: never
+    pickles, never code.
 
     Raises:
         InputError: there is no such model, it is incomplete, or it has no safe weights.
         RemoteError: the hub cannot be reached.
         MissingExtraError: the model is at Hugging Face, and its library is not installed.
     """
+    if name == BUILTIN:
+        own = builtin_folder()
+        return Source(own, BUILTIN, fingerprint(own), "package")
     hub: Hub = "modelscope" if name.startswith(MODELSCOPE_PREFIX) else "huggingface"
     plain = name.removeprefix(MODELSCOPE_PREFIX)
     folder = Path(plain).expanduser()

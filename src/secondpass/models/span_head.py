@@ -14,10 +14,10 @@ import numpy as np
 
 from secondpass.errors import InputError
 from secondpass.models.engine import Head
+from secondpass.models.weight_files import SPANS_FILE
 from secondpass.models.weights import read_tensors
 from secondpass.types import FloatArray
 
-SPANS_FILE = "spans.safetensors"
 _WEIGHT, _BIAS = "weight", "bias"
 
 

@@ -15,6 +15,8 @@ from typing import BinaryIO
 from secondpass.errors import InputError
 
 SHIPPED_FILES = ("model.onnx", "onnx/model.onnx")
+SPANS_FILE = "spans.safetensors"
+"""The evidence head of a classifier, see `span_head`."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 # What besides the weights changes a score.
 _SETTINGS = (

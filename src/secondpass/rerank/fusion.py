@@ -141,9 +141,11 @@ def _z_scores(placed: dict[int, Hit], name: str, count: int) -> _Points:
 
 def _joined(known: Hit, given: Hit, placed: Hit) -> Hit:
     """Return ``known`` with what one reranker found out about it."""
+    pointing = known if known.evidence != given.evidence else placed
     return replace(
         known,
         stages=known.stages + placed.stages[len(given.stages) :],
-        evidence=known.evidence if known.evidence != given.evidence else placed.evidence,
+        evidence=pointing.evidence,
+        evidence_confidence=pointing.evidence_confidence,
         truncated=known.truncated or placed.truncated,
     )

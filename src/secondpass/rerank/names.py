@@ -2,6 +2,7 @@
 
 ===============================  ==========================================================================
 ``lexical``, ``mmr``, ...        a part of the registry, plug-ins included
+``builtin``                      the model that comes with the package
 ``fuse:A+B``                     several rerankers over the same passages, their ranks fused
 ``listwise:openai/qwen-max``     a chat model that ranks (also ``pointwise``, ``pairwise``, ``setwise``)
 ``cohere:MODEL``, ``http://...`` a hosted reranker
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from secondpass.errors import InputError
+from secondpass.models.builtin_model import BUILTIN
 from secondpass.models.profiles import PROFILES, find_profile
 from secondpass.registry import find, known
 from secondpass.rerank.hosted_formats import DIALECTS
@@ -31,7 +33,6 @@ from secondpass.types import Reranker
 RANKING_KINDS = ("pointwise", "pairwise", "setwise", "listwise")
 _FUSION = "fuse"
 _PREFIXES = (*RANKING_KINDS, *DIALECTS, "http", "https", _FUSION, "ms")
-_NOT_YET = "builtin"
 _OPEN_MODELS = 8
 """How many opened rerankers stay in memory."""
 _opened = OpenRerankers(_OPEN_MODELS)
@@ -44,19 +45,18 @@ def check_name(name: str) -> None:
         InputError: the name is none of the forms; the message names the nearest known one.
     """
     prefix, colon, rest = name.partition(":")
-    if name in known("rerankers") or (colon and _base(prefix) in _PREFIXES and rest) or _is_model(name):
+    if name in _own_names() or (colon and _base(prefix) in _PREFIXES and rest) or _is_model(name):
         return
-    if name == _NOT_YET:
-        raise InputError(
-            "The reranker 'builtin', a model that comes with this package, is not there yet; 'lexical' is there, needs "
-            "no model, and is the default."
-        )
     near = _nearest(name, prefix if colon else "")
     hint = f" Did you mean {near!r}?" if near else ""
     forms = "a model's folder or OWNER/NAME, ms:OWNER/NAME, listwise:PROVIDER/MODEL, cohere:MODEL, http://HOST:PORT"
     raise InputError(
-        f"There is no reranker named {name!r}; known are: {', '.join(sorted(known('rerankers')))}, {forms}.{hint}"
+        f"There is no reranker named {name!r}; known are: {', '.join(sorted(_own_names()))}, {forms}.{hint}"
     )
+
+
+def _own_names() -> set[str]:
+    return {*known("rerankers"), BUILTIN}
 
 
 def _nearest(name: str, prefix: str) -> str:
@@ -96,7 +96,7 @@ def open_reranker(name: str, options: RerankerOptions) -> Reranker:
     if name in known("rerankers"):
         steps: Reranker = find("rerankers", name)(**({"read": options.read_text} if name == "merge" else {}))
         return steps
-    if (folder := Path(name).expanduser()).is_dir():
+    if name != BUILTIN and (folder := Path(name).expanduser()).is_dir():
         name = str(folder.absolute())  # the same name in another working directory is another folder
     asked = replace(options, min_score=None, budget_seconds=None, read_text=None)
     return _opened.get((name, asked), lambda: _open(name, asked))

@@ -37,7 +37,10 @@ def order_by_score(
 
 
 def with_score(hit: Hit, stage: StageScore, evidence: Span | None) -> Hit:
-    """Return ``hit`` as it stands after ``stage``; a probability of an earlier stage does not outlive it."""
+    """Return ``hit`` as it stands after ``stage``.
+
+    A probability of an earlier stage does not outlive it; how sure that one was of its evidence is kept with it.
+    """
     return replace(
         hit,
         score=stage.score,
@@ -45,6 +48,7 @@ def with_score(hit: Hit, stage: StageScore, evidence: Span | None) -> Hit:
         stages=(*hit.stages, stage),
         evidence=evidence,
         probability=None,
+        evidence_confidence=hit.evidence_confidence if evidence == hit.evidence else None,
     )
 
 

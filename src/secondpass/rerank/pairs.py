@@ -43,7 +43,8 @@ class PairReranker:
     """Order hits by the scores of a `PairScorer`.
 
     Passages without text come last. A question without text says nothing about any passage: the given order stays, and
-    the scores are ``rank_only``. Where a passage was read in windows, the window that won becomes its evidence.
+    the scores are ``rank_only``. What the scorer points at becomes a passage's evidence; where it points at nothing and
+    read windows, the window that won.
 
     The scorer gets ``passages_at_once`` (None: all), and their scores are kept before it gets the next: what interrupts
     a long list loses little of it.
@@ -138,7 +139,9 @@ class PairReranker:
         stage = StageScore(self.name, rank, score.score, self.scorer.scale)
         probability = _probability(score.score, stage.scale) if self.scorer.gives_probability else None
         placed = with_score(hit, stage, score.span or hit.evidence)
-        return replace(placed, probability=probability, truncated=hit.truncated or score.truncated)
+        confidence = placed.evidence_confidence if score.span is None else score.evidence_confidence
+        truncated = hit.truncated or score.truncated
+        return replace(placed, probability=probability, truncated=truncated, evidence_confidence=confidence)
 
 
 def _probability(score: float, scale: Scale) -> float:

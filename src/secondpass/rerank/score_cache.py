@@ -23,9 +23,13 @@ _KEYS_AT_ONCE = 500  # SQLite takes 32,766 variables since 3.32, 999 before
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS scores (
     key BLOB PRIMARY KEY, score REAL NOT NULL, start INTEGER, stop INTEGER,
-    tokens INTEGER NOT NULL, windows INTEGER NOT NULL, truncated INTEGER NOT NULL
+    tokens INTEGER NOT NULL, windows INTEGER NOT NULL, truncated INTEGER NOT NULL, confidence REAL
 ) WITHOUT ROWID
 """
+_OLD_COLUMNS = ("key", "score", "start", "stop", "tokens", "windows", "truncated")
+_ADDED = "confidence"
+_COLUMNS = ", ".join((*_OLD_COLUMNS, _ADDED))
+_SELECT = f"SELECT {_COLUMNS} FROM scores WHERE key IN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,21 @@ class ScoreCache:
             self._database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute(_SCHEMA)
+            self._complete()
         except (sqlite3.Error, OSError) as error:
             raise self._broken(error) from error
+
+    def _complete(self) -> None:
+        """Add the column that a file of an earlier version lacks; its scores stay."""
+        if not self._is_old():
+            return
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            if self._is_old():  # else another process that opened the same file was faster
+                self._database.execute(f"ALTER TABLE scores ADD COLUMN {_ADDED} REAL")
+
+    def _is_old(self) -> bool:
+        return tuple(row[1] for row in self._database.execute("PRAGMA table_info(scores)")) == _OLD_COLUMNS
 
     def close(self) -> None:
         """Release the file."""
@@ -73,12 +90,12 @@ class ScoreCache:
             for keys in _batched(by_key):
                 marks = ",".join("?" * len(keys))
                 try:
-                    rows = self._database.execute(f"SELECT * FROM scores WHERE key IN ({marks})", keys).fetchall()
+                    rows = self._database.execute(f"{_SELECT} ({marks})", keys).fetchall()
                 except sqlite3.Error as error:
                     raise self._broken(error) from error
-                for key, score, start, stop, tokens, windows, truncated in rows:
+                for key, score, start, stop, tokens, windows, truncated, confidence in rows:
                     span = None if start is None else Span(start, stop)
-                    found[by_key[key]] = PassageScore(score, span, tokens, windows, bool(truncated))
+                    found[by_key[key]] = PassageScore(score, span, tokens, windows, bool(truncated), confidence)
             self._asked += len(by_key)
             self._found += len(found)
         return found
@@ -94,12 +111,14 @@ class ScoreCache:
                 score.tokens,
                 score.windows,
                 score.truncated,
+                score.evidence_confidence,
             )
             for passage, score in scores.items()
         ]
+        marks = ",".join("?" * (len(_OLD_COLUMNS) + 1))
         try:
             with self._lock, self._database:
-                self._database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                self._database.executemany(f"INSERT OR REPLACE INTO scores ({_COLUMNS}) VALUES ({marks})", rows)
         except sqlite3.Error as error:
             raise self._broken(error) from error
 
