@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from secondpass.data import training_mine
+from secondpass.data.corpus_source import CorpusSource
 from secondpass.data.negative_filters import Margins
-from secondpass.data.negative_sources import CorpusSource, FoundPassage
+from secondpass.data.negative_sources import FoundPassage
 from secondpass.data.row_miner import MineOptions
 from secondpass.data.teacher import Teacher
 from secondpass.data.training_mine import MineReport, mine
@@ -166,7 +168,10 @@ def test_what_is_missing_is_drawn_by_lot_only_when_asked(tmp_path: Path, corpus:
     assert len(set(out["neg"])) == 6
 
 
-def test_a_torn_run_goes_on_where_it_was_and_ends_as_an_undisturbed_one(tmp_path: Path, corpus: Path) -> None:
+def test_a_torn_run_goes_on_where_it_was_and_ends_as_an_undisturbed_one(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_mine, "_QUESTIONS_AT_ONCE", 4)
     rows = [{"query": f"{topic}的历史{n}", "pos": [passage(topic, n)]} for topic in TOPICS for n in range(3)]
     options = MineOptions((1, 10), 3, choose="random")
     report, whole = mined(tmp_path, corpus, rows, options)
@@ -174,25 +179,25 @@ def test_a_torn_run_goes_on_where_it_was_and_ends_as_an_undisturbed_one(tmp_path
     out, part = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
     lines = out.read_bytes().splitlines(keepends=True)
     out.unlink()
-    asked: list[str] = []
+    asked: list[int] = []
 
     class Listening(CorpusSource):
-        def find(self, query: str, top_k: int) -> list[FoundPassage]:
-            asked.append(query)
-            if len(asked) == 8:
+        def find(self, queries: Sequence[str], top_k: int) -> list[list[FoundPassage]]:
+            asked.append(len(queries))
+            if len(asked) == 3:
                 raise KeyboardInterrupt
-            return super().find(query, top_k)
+            return super().find(queries, top_k)
 
     data = tmp_path / "in.jsonl"
     with Listening(corpus) as source, pytest.raises(KeyboardInterrupt):
         mine(open_examples(data), source, out, options)
-    assert part.read_bytes() == b"".join(lines[:7])
-    part.write_bytes(b"".join(lines[:7]) + lines[7][:50])  # as a killed process leaves it
+    assert part.read_bytes() == b"".join(lines[:8])
+    part.write_bytes(b"".join(lines[:8]) + lines[8][:50])  # as a killed process leaves it
     with Listening(corpus) as source:
         report = mine(open_examples(data), source, out, options)
-    assert (report.known, report.rows) == (7, 18)
+    assert (report.known, report.rows) == (8, 18)
     assert out.read_bytes() == b"".join(lines)
-    assert len(asked) == 8 + 11
+    assert asked == [4, 4, 4, 4, 4, 2]
     assert [one.name for one in tmp_path.iterdir() if ".part" in one.name] == []
     assert len(whole) == 18
 
@@ -212,7 +217,7 @@ def test_a_corpus_without_ids_and_a_broken_one(tmp_path: Path) -> None:
     plain = write(tmp_path / "pool.jsonl", {"text": "西安城墙"}, {"text": " "}, {"text": "钟楼"})
     with CorpusSource(plain) as source:
         assert len(source) == 2
-        assert source.find("城墙", 5)[0].id == "1"
+        assert source.find(["城墙"], 5)[0][0].id == "1"
         assert {one.text for one in source.draw(5, random.Random(1))} == {"西安城墙", "钟楼"}
     with pytest.raises(InputError, match=r"twice\.jsonl:2: the id 'a' stands on line 1 too"):
         CorpusSource(write(tmp_path / "twice.jsonl", {"_id": "a", "text": "甲"}, {"_id": "a", "text": "乙"}))

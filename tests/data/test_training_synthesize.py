@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from secondpass.data.negative_sources import CorpusSource
+from secondpass.data.corpus_source import CorpusSource
 from secondpass.data.passage_choice import Passage, askable, choose
 from secondpass.data.synthesis_filters import QuestionFilter, RoundTrip
 from secondpass.data.synthesis_prompts import FewShot, question_messages, read_questions

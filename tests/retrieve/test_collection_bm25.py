@@ -1,9 +1,10 @@
-"""BM25 over a collection in memory, held to the formula written out with dictionaries."""
+"""BM25 over a collection, held to the formula written out with dictionaries."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,3 +106,19 @@ def test_another_analyzer_makes_the_terms() -> None:
     bm25 = CollectionBM25([Chunk("a", "x-y"), Chunk("b", "x y")], analyzer=(str.split, str.split))
     assert bm25.best("x-y", 5)[0][0] == "a"
     assert len(bm25.best("x-y", 5)) == 1
+
+
+def test_a_collection_in_files_scores_the_same_and_leaves_no_blocks(tmp_path: Path) -> None:
+    texts = [f"第{n}段讲的是{'西安北京'[n % 4]}大学 university {n % 7} " * (1 + n % 3) for n in range(60)]
+    texts[13] = "西 " * 300  # more than a byte counts
+    passages = [Chunk(f"段{n}", text) for n, text in enumerate(texts)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collection_bm25, "_PASSAGES_AT_ONCE", 7)
+        on_disk = CollectionBM25(passages, folder=tmp_path)
+    in_memory = CollectionBM25(passages)
+    for query in ("西安的大学", "university 3", "没有", ""):
+        assert on_disk.scores(query).tolist() == in_memory.scores(query).tolist()
+        assert on_disk.best(query, 9) == in_memory.best(query, 9)
+    assert on_disk.scores_of("西安", ["段13", "段2"]).tolist() == in_memory.scores_of("西安", ["段13", "段2"]).tolist()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["counts", "rows"]
+    assert len(CollectionBM25([], folder=tmp_path / "无")) == 0

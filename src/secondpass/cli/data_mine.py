@@ -19,13 +19,15 @@ from secondpass.cli.output import print_json
 from secondpass.cli.plain import plain
 from secondpass.cli.reranking import RerankingCommand, reranking_from, reranking_options
 from secondpass.config import RetrieveSpec
+from secondpass.data.corpus_source import CorpusSource, CorpusStage
 from secondpass.data.lines import STREAM
 from secondpass.data.negative_filters import PERCENT_OF_POSITIVE, Margins
-from secondpass.data.negative_sources import CorpusSource, IndexSource, NegativeSource
+from secondpass.data.negative_sources import IndexSource, NegativeSource
 from secondpass.data.passages import BadLine
 from secondpass.data.row_miner import Choose, MineOptions
 from secondpass.data.teacher import Teacher
 from secondpass.data.training_mine import MineReport, mine
+from secondpass.embed.names import open_embedder
 from secondpass.errors import InputError
 from secondpass.rerank.names import open_reranker
 from secondpass.workbench import Workbench
@@ -37,10 +39,16 @@ _RANKS = re.compile(r"(\d+)-(\d+)")
 @click.argument("path", metavar="FILE")
 @click.argument("target", metavar="OUT")
 @click.option(
-    "--corpus-file", metavar="FILE", help='Passages to mine from, by BM25: {"_id"?, "text", "title"?} a line.'
+    "--corpus-file", metavar="FILE", help='Passages to mine from: {"_id"?, "text", "title"?} a line; millions do.'
 )
 @click.option("--index", "index_path", metavar="FOLDER", help="Or an index made by secondpass index.")
-@click.option("--retrieve", metavar="NAME", help="How the index is searched: bm25, dense, hybrid or colbert.")
+@click.option(
+    "--retrieve",
+    metavar="NAME",
+    help="bm25, dense, hybrid; an index also by colbert. [default for a file: bm25, with --embedder hybrid]",
+)
+@click.option("--embedder", metavar="NAME", help="For dense and hybrid on a file: openai:MODEL, a folder or a name.")
+@click.option("--embedder-url", metavar="URL", help="Address of the OpenAI-compatible server of the embedder.")
 @click.option("--ranks", metavar="A-B", help="Ranks of the first stage. [default: 10-50, with a teacher 1-50]")
 @click.option("--negatives", type=click.IntRange(1), default=7, show_default=True, help="So many for each row.")
 @click.option(
@@ -118,15 +126,31 @@ def _options(values: dict[str, Any]) -> MineOptions:
 @contextmanager
 def _source(values: dict[str, Any], progress: DataProgress) -> Iterator[NegativeSource]:
     corpus, index, retrieve = values.pop("corpus_file"), values.pop("index_path"), values.pop("retrieve")
+    embedder, url = values.pop("embedder"), values.pop("embedder_url")
     if bool(corpus) == bool(index):
         raise click.UsageError("Say where to mine: --corpus-file FILE, or --index FOLDER.")
     if corpus:
-        with CorpusSource(corpus, lambda done: progress("passages of the corpus read", done, None)) as source:
+        stage = _stage(retrieve, embedder)
+        with CorpusSource(corpus, progress, stage, open_embedder(embedder, url) if embedder else None) as source:
             yield source
         return
+    if embedder or url:
+        raise InputError("An index has an embedder of its own, if any; --embedder goes with --corpus-file.")
     with Workbench(index) as workbench:
         retriever, _ = workbench.retriever(RetrieveSpec.parse(retrieve) if retrieve else None)
         yield IndexSource(retriever)
+
+
+def _stage(retrieve: str | None, embedder: str | None) -> CorpusStage:
+    """Return how a file is searched: as it is said, else by terms, and by both where there is an embedder."""
+    stage = retrieve or ("hybrid" if embedder else "bm25")
+    if stage not in get_args(CorpusStage):
+        known = ", ".join(get_args(CorpusStage))
+        raise InputError(f"--retrieve is {stage!r}; a file is searched by {known}, and an index by colbert too.")
+    if stage == "bm25" and embedder:
+        raise InputError("bm25 needs no embedder; leave --embedder out, or take --retrieve dense or hybrid.")
+    found: CorpusStage = stage
+    return found
 
 
 def _said(report: MineReport) -> str:

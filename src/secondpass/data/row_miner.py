@@ -1,4 +1,4 @@
-"""The hard negatives of one question."""
+"""The hard negatives of a question."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class MineOptions:
 
 
 class RowMiner:
-    """Mines the negatives of one row; ``counts`` says how many, ``rejected`` learns why passages were not taken."""
+    """Mines the negatives of rows; ``counts`` says how many, ``rejected`` learns why passages were not taken."""
 
     def __init__(
         self, source: NegativeSource, teacher: Teacher | None, options: MineOptions, rejected: Counter[str]
@@ -63,16 +63,27 @@ class RowMiner:
         self._scores: dict[str, float] = {}
         self.counts: Counter[str] = Counter()
 
-    def mine(self, example: TrainExample, right: Sequence[int]) -> TrainExample:
-        """Return the example with its new negatives; ``right`` are keys of all positives of its question."""
+    @property
+    def depth(self) -> int:
+        """How many passages of a question are looked at."""
+        return self._window[1]
+
+    def wants(self, example: TrainExample) -> bool:
+        """Tell whether passages are to be found for an example."""
+        given = len(example.negatives) if self._options.keep_given else 0
+        return bool(example.positives) and given < self._options.negatives
+
+    def mine(self, example: TrainExample, right: Sequence[int], ranked: Sequence[FoundPassage]) -> TrainExample:
+        """Return the example with new negatives out of ``ranked``; ``right`` are keys of its question's positives."""
         options = self._options
+        self._scores = {}
         lot = random.Random(f"{options.seed} {text_key(example.query)}")
         given = example if options.keep_given else with_negatives_at(example, ())
         wanted = max(options.negatives - len(given.negatives), 0)
         passed = NegativeFilter(example.positives, right, options.near, self._rejected)
         for text in given.negatives:
             passed.take(text)
-        found = self._found(example.query, passed, lot) if wanted and example.positives else []
+        found = self._in_window(ranked, passed, lot)
         self._score([*given.positives, *given.negatives, *(one.text for one in found)], given.query)
         chosen = _take(self._allowed(found, given), passed, wanted)
         self.counts["mined"] += len(chosen)
@@ -85,10 +96,11 @@ class RowMiner:
         self.counts["short"] += bool(example.positives) and len(chosen) < wanted
         return self._written(given, chosen)
 
-    def _found(self, query: str, passed: NegativeFilter, lot: random.Random) -> list[FoundPassage]:
-        first, last = self._window
-        ranked = [one for one in self._source.find(query, last) if one.rank is not None and one.rank >= first]
-        found = [one for one in ranked if not passed.is_right(one.text)]
+    def _in_window(
+        self, ranked: Sequence[FoundPassage], passed: NegativeFilter, lot: random.Random
+    ) -> list[FoundPassage]:
+        first = self._window[0]
+        found = [one for one in ranked if one.rank is not None and one.rank >= first and not passed.is_right(one.text)]
         if self._options.choose == "random":
             lot.shuffle(found)
         return found

@@ -39,7 +39,7 @@ class RoundTrip:
 
     def rank(self, question: str, passage_id: str) -> int | None:
         """Return the rank at which the passage comes back, None where it does not."""
-        found = self.source.find(question, self.depth if self.reranker else self.top_k)
+        (found,) = self.source.find([question], self.depth if self.reranker else self.top_k)
         order = [one.id for one in found]
         if self.reranker and found:
             # The first stage's score is part of what `lexical` says of a passage.

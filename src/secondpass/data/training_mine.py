@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from secondpass.data.negative_sources import NegativeSource
+from secondpass.data.negative_sources import FoundPassage, NegativeSource
 from secondpass.data.passages import BadLine
 from secondpass.data.resumable import ResumableFile
 from secondpass.data.row_miner import MineOptions, RowMiner
 from secondpass.data.teacher import Teacher
+from secondpass.data.training import TrainExample
 from secondpass.data.training_check import by_question
 from secondpass.data.training_convert import usable
 from secondpass.data.training_read import Examples
 from secondpass.data.training_texts import text_key
 from secondpass.data.training_write import records_of
 from secondpass.data.work_progress import Progress, no_progress
+
+_QUESTIONS_AT_ONCE = 256
+"""Questions that share one pass over the corpus' vectors, and whose passages lie in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +73,17 @@ def mine(
         done = Counter(_record_key(record) for record in output.done())
         counts["known"] = done.total()
         found = usable(examples, problems)
-        for example in by_question(found) if examples.form == "pairs" else found:
-            counts["rows"] += 1
-            progress("questions", counts["rows"], right.rows)
-            key = _key(example.query, example.positives)
-            if done[key]:
-                done[key] -= 1
-                continue
-            miner = RowMiner(source, teacher, options, rejected)
-            mined = miner.mine(example, right.of(example.query))
-            counts += miner.counts
+        rows = by_question(found) if examples.form == "pairs" else found
+        miner = RowMiner(source, teacher, options, rejected)
+        for example, ranked in _ranked(_not_done(rows, done, counts), source, miner):
+            progress("questions", counts["known"] + counts["looked_at"] + 1, right.rows)
+            mined = miner.mine(example, right.of(example.query), ranked)
+            counts["looked_at"] += 1
             counts["useless"] += not mined.positives
             for record in records_of(mined, "flag", Counter()):
                 output.append(record)
         output.finish()
+    counts += miner.counts
     return MineReport(
         str(target),
         counts["rows"],
@@ -92,6 +94,28 @@ def mine(
         counts["useless"],
         dict(rejected),
     )
+
+
+def _not_done(examples: Iterable[TrainExample], done: Counter[bytes], counts: Counter[str]) -> Iterator[TrainExample]:
+    """Yield what an interrupted run left, and count all."""
+    for example in examples:
+        counts["rows"] += 1
+        key = _key(example.query, example.positives)
+        if done[key]:
+            done[key] -= 1
+        else:
+            yield example
+
+
+def _ranked(
+    examples: Iterator[TrainExample], source: NegativeSource, miner: RowMiner
+) -> Iterator[tuple[TrainExample, Sequence[FoundPassage]]]:
+    """Yield examples with what the first stage found, which is asked for many questions at a time."""
+    while some := list(islice(examples, _QUESTIONS_AT_ONCE)):
+        queries = list(dict.fromkeys(example.query for example in some if miner.wants(example)))
+        found = dict(zip(queries, source.find(queries, miner.depth), strict=True))
+        for example in some:
+            yield example, found.get(example.query, ()) if miner.wants(example) else ()
 
 
 class _Right:

@@ -1,4 +1,4 @@
-"""BM25 over a whole collection in memory: the first stage that public tasks are measured behind.
+"""BM25 over a whole collection: the first stage that public tasks are measured behind.
 
 Unlike the index's BM25 (`secondpass.text.terms`), which must score a document before the next one comes, it takes the
 average length and the IDF of the collection it is given.
@@ -9,8 +9,11 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -38,21 +41,68 @@ class _Columns(dict[str, int]):
         return number
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Block:
     """Some passages in a row: ``terms`` int32, ``rows`` int32 and ``counts`` of the smallest type, all [P].
 
     Sorted by term, then by passage; a passage that holds a term has one place, with how often it does.
     """
 
-    __slots__ = ("counts", "rows", "terms")
+    terms: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int32]
+    counts: _Counts
 
-    def __init__(self, first: int, numbers: array[int], lengths: Sequence[int]) -> None:
+    @classmethod
+    def of(cls, first: int, numbers: array[int], lengths: Sequence[int]) -> _Block:
+        """Return the block of the passages from row ``first`` on, with their terms one after the other."""
         rows = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
         keys = np.asarray(numbers, dtype=np.int64) * _PASSAGES_AT_ONCE + rows
         places, counts = np.unique(keys, return_counts=True)
-        self.terms = (places // _PASSAGES_AT_ONCE).astype(np.int32)
-        self.rows = (places % _PASSAGES_AT_ONCE + first).astype(np.int32)
-        self.counts = counts.astype(np.min_scalar_type(counts.max(initial=1)))
+        return cls(
+            (places // _PASSAGES_AT_ONCE).astype(np.int32),
+            (places % _PASSAGES_AT_ONCE + first).astype(np.int32),
+            counts.astype(np.min_scalar_type(counts.max(initial=1))),
+        )
+
+
+class _Shelf:
+    """Blocks in their order, in memory or, with ``folder``, in files there."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self._kept: list[_Block | Path] = []
+
+    def put(self, block: _Block) -> None:
+        """Keep a block."""
+        if self.folder is None:
+            self._kept.append(block)
+            return
+        path = self.folder / f"block-{len(self._kept)}.npz"
+        np.savez(path, terms=block.terms, rows=block.rows, counts=block.counts)
+        self._kept.append(path)
+
+    def __iter__(self) -> Iterator[_Block]:
+        return map(self._read, self._kept)
+
+    def taken(self) -> Iterator[_Block]:
+        """Yield the blocks and let each go, so that the whole never lies there twice."""
+        while self._kept:
+            kept = self._kept.pop(0)
+            yield self._read(kept)
+            if isinstance(kept, Path):
+                kept.unlink()
+
+    def empty(self, name: str, size: int, kind: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Return an array to be filled: in memory, or in a file."""
+        if self.folder is None or not size:
+            return np.empty(size, kind)
+        return np.memmap(self.folder / name, kind, "w+", shape=(size,))
+
+    def _read(self, kept: _Block | Path) -> _Block:
+        if isinstance(kept, _Block):
+            return kept
+        with np.load(kept) as found:
+            return _Block(found["terms"], found["rows"], found["counts"])
 
 
 class CollectionBM25:
@@ -60,23 +110,25 @@ class CollectionBM25:
 
     ``ln(1 + (N - n + 0.5) / (n + 0.5))`` times ``tf (k1 + 1) / (tf + k1 (1 - b + b length / average))``, summed over
     the terms of a question (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009). Title and text of
-    a passage are one text. Passages are read once, and their texts are not kept.
+    a passage are one text. Passages are read once, and their texts are not kept. With ``folder`` it lies in files there
+    that are read as they are needed, and memory holds ids, lengths and terms alone.
     """
 
-    def __init__(self, passages: Iterable[Chunk], analyzer: Analyzer = STEMMED) -> None:
+    def __init__(self, passages: Iterable[Chunk], analyzer: Analyzer = STEMMED, folder: Path | None = None) -> None:
         of_passage, self._of_query = analyzer
         self.ids: list[str] = []
         self._columns: dict[str, int] = {}
         lengths = array("i")
-        blocks = list(self._blocks(passages, of_passage, lengths))
-        self._rows = {doc_id: row for row, doc_id in enumerate(self.ids)}
-        if len(self._rows) < len(self.ids):
+        shelf = _Shelf(folder)
+        for block in self._blocks(passages, of_passage, lengths):
+            shelf.put(block)
+        if len(set(self.ids)) < len(self.ids):
             twice = Counter(self.ids).most_common(1)[0][0]
             raise InputError(f"Passage {twice!r} stands twice in the collection; every passage needs an id of its own.")
         length = np.asarray(lengths, dtype=np.float64)
         average = length.mean() if length.any() else 1.0
         self._penalty = K1 * (1 - B + B * length / average)  # (N,)
-        self._start, self._posting_rows, self._posting_counts = _merge(blocks, len(self._columns))
+        self._start, self._posting_rows, self._posting_counts = _merge(shelf, len(self._columns))
         held_by = np.diff(self._start)
         self._idf = np.log(1 + (len(self.ids) - held_by + 0.5) / (held_by + 0.5))
 
@@ -93,11 +145,15 @@ class CollectionBM25:
                 numbers.extend(map(columns.__getitem__, of_passage(f"{chunk.title}\n{chunk.text}")))
                 lengths.append(len(numbers) - before)
                 self.ids.append(chunk.id)
-            yield _Block(first, numbers, lengths[first:])
+            yield _Block.of(first, numbers, lengths[first:])
         self._columns = dict(columns)  # a question must not add terms
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {doc_id: row for row, doc_id in enumerate(self.ids)}
 
     def scores(self, query: str) -> Scores:
         """Return the score of every passage, float64 [N]."""
@@ -141,21 +197,18 @@ class CollectionBM25:
         return [(self.ids[row], score) for row, score in zip(order.tolist(), scores[order].tolist(), strict=True)]
 
 
-def _merge(blocks: list[_Block], columns: int) -> tuple[_Numbers, npt.NDArray[np.int32], _Counts]:
-    """Put the postings of all blocks together by term: where each term's start, their passages, and their counts.
-
-    Blocks are let go one by one, so that the whole never lies in memory twice.
-    """
+def _merge(shelf: _Shelf, columns: int) -> tuple[_Numbers, npt.NDArray[np.int32], _Counts]:
+    """Put the postings of all blocks together by term: where each term's start, their passages, and their counts."""
     start = np.zeros(columns + 1, np.int64)
-    for block in blocks:
+    counts_type: np.dtype[Any] = np.dtype(np.uint8)
+    for block in shelf:
         start[1:] += np.bincount(block.terms, minlength=columns)
+        counts_type = np.result_type(counts_type, block.counts.dtype)
     np.cumsum(start, out=start)
     total = int(start[-1])
-    counts_type = np.result_type(np.uint8, *(block.counts.dtype for block in blocks))
-    rows, counts = np.empty(total, np.int32), np.empty(total, counts_type)
+    rows, counts = shelf.empty("rows", total, np.int32), shelf.empty("counts", total, counts_type)
     free = start[:-1].copy()
-    while blocks:
-        block = blocks.pop(0)
+    for block in shelf.taken():
         size = np.bincount(block.terms, minlength=columns)
         within = np.arange(len(block.terms)) - (np.cumsum(size) - size)[block.terms]
         place = free[block.terms] + within
