@@ -93,7 +93,7 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Answer:
         """Answer ``query`` from the passages found for it, by ``llm`` or, for None, by their own sentences."""
-        return self._pipeline(query, retrieve, rerank, make_answerer(llm)).ask(query)
+        return self._pipeline(query, retrieve, rerank, self._answerer(llm)).ask(query)
 
     def stream(
         self,
@@ -103,7 +103,7 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Iterator[str | Answer]:
         """Answer ``query`` piece by piece as it is written; the whole `Answer` comes last."""
-        yield from self._pipeline(query, retrieve, rerank, make_answerer(llm)).stream(query)
+        yield from self._pipeline(query, retrieve, rerank, self._answerer(llm)).stream(query)
 
     def compare(
         self,
@@ -113,7 +113,7 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Comparison:
         """Answer ``query`` from the same candidates without and with reranking."""
-        return self._pipeline(query, retrieve, rerank, make_answerer(llm)).compare(query)
+        return self._pipeline(query, retrieve, rerank, self._answerer(llm)).compare(query)
 
     def counts(self) -> tuple[int, int]:
         """Return how many documents and chunks the index holds."""
@@ -231,16 +231,24 @@ class Workbench:
         options = replace(self._rerankers, read_text=self._read_text)
         return Pipeline(retriever, top_k, make_reranker(rerank, options), answerer)
 
+    def _answerer(self, llm: LLM | str | None) -> Answerer:
+        """Return what answers; a lowest probability of hits is also what it takes to say anything."""
+        lowest = self._rerankers.min_score
+        return make_answerer(llm, lowest.value if lowest and lowest.scale == "probability" else None)
+
     def _read_text(self, doc_id: str, start: int, end: int) -> str | None:
         """Return a stretch of a document, which joins neighbouring chunks."""
         document = self._opened().catalogue.document(doc_id)
         return document.text[start:end] if document else None
 
 
-def make_answerer(llm: LLM | str | None) -> Answerer:
-    """Return what answers: a chat model, or (None) the sentences of the passages themselves."""
+def make_answerer(llm: LLM | str | None, min_probability: float | None = None) -> Answerer:
+    """Return what answers: a chat model, or (None) the sentences of the passages themselves.
+
+    ``min_probability``: see `ExtractiveAnswerer`.
+    """
     if llm is None:
-        return ExtractiveAnswerer()
+        return ExtractiveAnswerer(min_probability=min_probability)
     return LLMAnswerer(open_llm(llm) if isinstance(llm, str) else llm)
 
 

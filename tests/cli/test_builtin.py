@@ -16,6 +16,7 @@ from secondpass.models import builtin_model
 from secondpass.rerank.names import release_rerankers
 
 FAST = ("--engine", "onnx", "--threads", "1", "--offline")
+FROM_FILE = ("--input", "passages.jsonl", "--rerank", "builtin@all", *FAST)
 PASSAGES = [{"id": "甲", "text": "长江全长六千三百公里。"}, {"id": "b", "text": "The river is long."}]
 Call = Callable[..., Result]
 
@@ -31,19 +32,18 @@ def call(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
     monkeypatch.chdir(tmp_path)
     release_rerankers()
 
-    def run(*arguments: str, stdin: str = "") -> Result:
-        return CliRunner().invoke(cli, list(arguments), input=stdin, catch_exceptions=True)
+    lines = [json.dumps(passage, ensure_ascii=False) for passage in PASSAGES]
+    (tmp_path / "passages.jsonl").write_text("\n".join(lines), encoding="utf-8")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, list(arguments))
 
     yield run
     release_rerankers()
 
 
-def passages() -> str:
-    return "".join(json.dumps(passage, ensure_ascii=False) + "\n" for passage in PASSAGES)
-
-
 def test_rerank_writes_evidence_confidence_and_probability(call: Call) -> None:
-    done = call("rerank", "长江有多长？", "--rerank", "builtin@all", *FAST, stdin=passages())
+    done = call("rerank", "长江有多长？", *FROM_FILE)
     assert done.exit_code == 0, done.output
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     for row in rows:
@@ -52,17 +52,15 @@ def test_rerank_writes_evidence_confidence_and_probability(call: Call) -> None:
         assert 0 < row["evidence_confidence"] <= 1
         assert 0 < row["probability"] < 1
     lowest = (rows[0]["probability"] + rows[1]["probability"]) / 2
-    kept = call(
-        "rerank", "长江有多长？", "--rerank", "builtin@all", *FAST, "--min-probability", f"{lowest}", stdin=passages()
-    )
+    kept = call("rerank", "长江有多长？", *FROM_FILE, "--min-probability", f"{lowest}")
     assert [json.loads(line)["id"] for line in kept.stdout.splitlines()] == [rows[0]["id"]]
 
 
 def test_two_lowest_scores_are_refused_and_a_probability_is_one(call: Call) -> None:
-    both = call("rerank", "长江", "--min-score", "logit=0", "--min-probability", "0.5", stdin=passages())
+    both = call("rerank", "长江", *FROM_FILE, "--min-score", "logit=0", "--min-probability", "0.5")
     assert both.exit_code == 2
     assert "give one of them" in both.stderr
-    assert call("rerank", "长江", "--min-probability", "1.5", stdin=passages()).exit_code == 2
+    assert call("rerank", "长江", *FROM_FILE, "--min-probability", "1.5").exit_code == 2
 
 
 def test_search_and_ask_carry_the_confidence_in_json(call: Call, indexed: Path) -> None:

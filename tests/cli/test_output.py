@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
+from secondpass.answer.quotes import readable
 from secondpass.cli import reranking
-from secondpass.cli.output import hits_table, narrow
-from secondpass.types import Chunk, Hit, StageScore
+from secondpass.cli.output import answer_text, excerpt, hits_table, narrow
+from secondpass.types import Answer, Chunk, Citation, Hit, Span, StageScore
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,42 @@ def test_a_table_with_long_names_of_models_leaves_room_for_the_passage() -> None
         max(sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in line) for line in shown.split("\n")) <= 100
     )
     assert "西安交通" in shown
+
+
+def underlined(text: Text) -> list[str]:
+    return [text.plain[span.start : span.end] for span in text.spans if span.style == "underline"]
+
+
+@pytest.mark.parametrize(
+    ("quote", "words", "said"),
+    [
+        ("2000年，三校合并为\n一校。", "三校合并为\n一校", "三校合并为 一校"),
+        ("- `age` is **600**, and 600 is enough.", "600 is", "600 is"),
+        ("- 600 or **600**.", "600**", "600"),
+    ],
+)
+def test_what_answers_is_underlined_in_the_answer(quote: str, words: str, said: str) -> None:
+    start = 50 + quote.rindex(words)
+    citation = Citation(1, "c", "d", "s", 50, 50 + len(quote), quote, highlight=Span(start, start + len(words)))
+    text = answer_text(Answer(f"{readable(quote)} [1]", True, (citation,)))
+    assert underlined(text) == [said]
+    assert text.plain[: text.spans[-1].start].count(said) == readable(quote[: start - 50]).count(said)
+    assert not underlined(answer_text(Answer("文档中没有找到答案", False)))
+
+
+def test_evidence_is_underlined_in_the_excerpt_where_a_model_points_at_it() -> None:
+    text = "前言。\n" * 60 + "答案是  四十二。" + "后记。" * 60
+    at = text.index("四十二")
+    hit = Hit(Chunk("1", text), 1.0, "logit", evidence=Span(at, at + 3), evidence_confidence=0.9)
+    shown = excerpt(hit)
+    assert underlined(shown) == ["四十二"]
+    assert shown.plain.startswith("…")
+    assert shown.plain.endswith("…")
+    assert "答案是 四十二" in shown.plain
+    sentence = excerpt(replace(hit, evidence_confidence=None))  # a whole sentence of `lexical` is not underlined
+    assert sentence.plain == shown.plain
+    assert not underlined(sentence)
+    assert excerpt(Hit(Chunk("2", "  一\n二 "), 1.0, "logit")).plain == "一 二"
 
 
 def test_notes_of_one_kind_become_rare_after_ten(

@@ -112,7 +112,8 @@ builtin_model.BUILTIN_FOLDER = Path({str(folder)!r})
 from secondpass import rerank_passages
 from secondpass.models.engine import EngineOptions
 from secondpass.rerank.options import RerankerOptions
-[hit] = rerank_passages("长江？", ["长江很长。"], rerank="builtin", options=RerankerOptions(EngineOptions("onnx", threads=1)))
+options = RerankerOptions(EngineOptions("onnx", threads=1))
+[hit] = rerank_passages("长江？", ["长江很长。"], rerank="builtin", options=options)
 assert hit.evidence_confidence
 print(sorted({{"torch", "transformers", "huggingface_hub", "modelscope"}} & set(sys.modules)))
 """

@@ -53,11 +53,12 @@ class CheckedText:
     warnings: tuple[str, ...]
 
 
-def cite(number: int, chunk: Chunk, span: Span) -> Citation:
-    """Return the citation of a span of a chunk, with offsets into the document."""
+def cite(number: int, chunk: Chunk, span: Span, highlight: Span | None = None) -> Citation:
+    """Return the citation of a span of a chunk, with offsets into the document; ``highlight`` is a part of it."""
     quote = chunk.text[span.start : span.end]
-    start = chunk.start + span.start
-    return Citation(number, chunk.id, chunk.doc_id, chunk.source, start, chunk.start + span.end, quote, chunk.page)
+    start, end = chunk.start + span.start, chunk.start + span.end
+    inside = Span(chunk.start + highlight.start, chunk.start + highlight.end) if highlight else None
+    return Citation(number, chunk.id, chunk.doc_id, chunk.source, start, end, quote, chunk.page, inside)
 
 
 def find_marks(text: str, allow_circled: bool = True) -> list[Mark]:

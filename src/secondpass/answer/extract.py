@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +10,9 @@ from secondpass.answer.citations import cite
 from secondpass.answer.context import widen
 from secondpass.answer.evidence import Evidence, Findings, find_evidence, weights
 from secondpass.answer.phrases import NOT_FOUND
+from secondpass.answer.pointed import Pointed, best_pointed, pointed_at, pointing, sentence_of
 from secondpass.answer.question import read_question
+from secondpass.answer.quotes import readable
 from secondpass.text.language import language
 from secondpass.text.rarity import rarity_table
 from secondpass.text.sentences import sentences
@@ -19,38 +20,56 @@ from secondpass.types import Answer, Citation, Hit, Span
 
 # A further sentence is said where its chance is at least this share of the best one's.
 _WORTH_SAYING = 0.4
-_MARKUP = re.compile(r"^(?:[-*+>•]\s+|\d{1,3}[.)、]\s+|\|)+|[*_`]{2,}", re.MULTILINE)
-_WHITE = re.compile(r"\s+")
 
 
 class ExtractiveAnswerer:
     """Answer with one to ``max_sentences`` sentences of the hits, or say that they do not answer.
 
-    ``min_support`` is the probability, 0 to 1, below which nothing is said; None takes the fitted one of the language.
-    Passages in another language than the question cannot be judged by their words: nothing is said then, and a
-    warning names the reason.
+    Where a reranker points at evidence and gives probabilities, the sentence that holds the best evidence is the
+    answer (`pointed`), and ``min_probability`` of the best hit is what it takes to say anything. Elsewhere the words of
+    the sentences are compared with the question's (`evidence`), and ``min_support`` is the probability that they
+    answer. None takes what was fitted for the language. Passages in another language than the question cannot be judged
+    by their words: nothing is said then, and a warning names the reason.
     """
 
-    def __init__(self, max_sentences: int = 3, min_support: float | None = None) -> None:
+    def __init__(
+        self, max_sentences: int = 3, min_support: float | None = None, min_probability: float | None = None
+    ) -> None:
         self._max_sentences = max_sentences
         self._min_support = min_support
+        self._min_probability = min_probability
         weights("zh")  # read now, so that the first answer is timed like the others
         rarity_table()
 
     def answer(self, query: str, hits: Sequence[Hit]) -> Answer:
         """Answer from ``hits`` alone."""
         started = time.perf_counter()
-        code = language(query)
-        findings = find_evidence(query, hits)
-        least = weights(code).threshold if self._min_support is None else self._min_support
-        if not findings.evidence or findings.support < least:
-            seconds = {"generate": time.perf_counter() - started}
-            warnings = _language_warnings(query, hits)
-            return Answer(NOT_FOUND[code], False, (), tuple(hits), seconds, warnings=warnings)
-        citations = _quote(query, hits, choose(findings, self._max_sentences))
-        text = " ".join(f"{_readable(one.quote)} [{one.number}]" for one in citations)
+        found = pointed_at(hits)
+        citations = self._from_evidence(query, hits, found) if found else self._from_words(query, hits)
         seconds = {"generate": time.perf_counter() - started}
+        if not citations:
+            warnings = () if found else _language_warnings(query, hits)
+            return Answer(NOT_FOUND[language(query)], False, (), tuple(hits), seconds, warnings=warnings)
+        text = " ".join(f"{readable(one.quote)} [{one.number}]" for one in citations)
         return Answer(text, True, tuple(citations), tuple(hits), seconds)
+
+    def _from_evidence(self, query: str, hits: Sequence[Hit], found: Sequence[Pointed]) -> list[Citation]:
+        """Cite the sentence that holds what the reranker points at; nothing where no hit is probable enough."""
+        fitted = pointing(language(query))
+        least = fitted.least_probability if self._min_probability is None else self._min_probability
+        if max(one.probability for one in found) < least:
+            return []
+        best = best_pointed(found, fitted)
+        chunk = hits[best.rank - 1].chunk
+        return [cite(best.rank, chunk, sentence_of(read_question(query), chunk.text, best.span), best.span)]
+
+    def _from_words(self, query: str, hits: Sequence[Hit]) -> list[Citation]:
+        """Cite the sentences whose words answer; nothing where they hardly do."""
+        findings = find_evidence(query, hits)
+        least = weights(language(query)).threshold if self._min_support is None else self._min_support
+        if not findings.evidence or findings.support < least:
+            return []
+        return _quote(query, hits, choose(findings, self._max_sentences))
 
     def stream(self, query: str, hits: Sequence[Hit]) -> Iterator[str | Answer]:
         """Yield the text of the answer, and the `Answer`: there is nothing to wait for between the two."""
@@ -66,7 +85,7 @@ def choose(findings: Findings, max_sentences: int) -> list[Evidence]:
     for one in findings.evidence:
         if len(chosen) == max_sentences or one.score < best.score + math.log(_WORTH_SAYING):
             break
-        if all(_readable(one.text) != _readable(other.text) for other in chosen):
+        if all(readable(one.text) != readable(other.text) for other in chosen):
             chosen.append(one)
     return chosen
 
@@ -82,11 +101,6 @@ def _quote(query: str, hits: Sequence[Hit], chosen: Sequence[Evidence]) -> list[
         if not any(rank == one.rank and wide.start < span.end and span.start < wide.end for rank, span in quoted):
             quoted.append((one.rank, wide))
     return [cite(rank, hits[rank - 1].chunk, span) for rank, span in quoted]
-
-
-def _readable(text: str) -> str:
-    """Return a quote on one line, without the marks of lists and emphasis."""
-    return _WHITE.sub(" ", _MARKUP.sub("", text)).strip()
 
 
 def _language_warnings(query: str, hits: Sequence[Hit]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from secondpass.answer.quotes import readable
 from secondpass.cli.plain import plain
 from secondpass.pipeline import Comparison
 from secondpass.types import Answer, Chunk, Citation, Hit, StageScore
@@ -22,6 +23,9 @@ from secondpass.types import Answer, Chunk, Citation, Hit, StageScore
 _PARTS_OF_A_NAME = re.compile(r"[^-_/:@.+>]*[-_/:@.+>]?")
 _OWNED = re.compile(r"[\w.-]+/(?P<name>[\w.-]+)")
 _LINES_OF_A_NAME = 4
+_WHITE = re.compile(r"\s+")
+_EVIDENCE = "underline"
+"""The style of what a model points at; it is seen where the terminal has styles."""
 
 
 def console() -> Console:
@@ -75,7 +79,7 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
         given = _by_stage(hit.stages)
         found = [given.get(key) for key in _by_stage(stages)]
         scores = [f"#{stage.rank}\n{_number(stage.score)}" if stage else "–" for stage in found]
-        table.add_row(f"{rank}{movement(hit)}", *scores, shown(place(hit.chunk)), shown(excerpt(hit)))
+        table.add_row(f"{rank}{movement(hit)}", *scores, shown(place(hit.chunk)), excerpt(hit))
     return table
 
 
@@ -119,7 +123,7 @@ def comparison_table(result: Comparison) -> Table:
     for rank, candidate in enumerate(result.candidates, start=1):
         after, hit = kept.get(candidate.chunk.id, (0, candidate))
         moved = (f"{after}{movement(hit)}", _number(hit.score)) if after else ("cut", "")
-        cells = (str(rank), _number(candidate.score), *moved, shown(place(hit.chunk)), shown(excerpt(hit)))
+        cells = (str(rank), _number(candidate.score), *moved, shown(place(hit.chunk)), excerpt(hit))
         table.add_row(*cells, style="" if after else "dim")
     return table
 
@@ -134,7 +138,7 @@ def print_answer(answer: Answer, text: bool = True) -> None:
     """Print an answer (without its ``text`` where that was shown already), its places, what was mended, its cost."""
     terminal = console()
     if text:
-        terminal.print(shown(answer.text, "bold" if answer.found else "yellow"))
+        terminal.print(answer_text(answer))
     for citation in answer.citations:
         terminal.print(citation_line(citation))
     for warning in answer.warnings:
@@ -145,14 +149,40 @@ def print_answer(answer: Answer, text: bool = True) -> None:
     click.echo(seconds_line(answer.seconds) + cost)
 
 
-def excerpt(hit: Hit, length: int = 160) -> str:
-    """Return the beginning of a passage, or its surroundings of the evidence, on one line."""
-    start = 0
+def answer_text(answer: Answer) -> Text:
+    """Return the words of an answer, underlined where a citation's highlight says that they are the answer itself."""
+    text = shown(answer.text, "bold" if answer.found else "yellow")
+    for citation in answer.citations:
+        if citation.highlight is None:
+            continue
+        before, after = (place - citation.start for place in (citation.highlight.start, citation.highlight.end))
+        parts = (citation.quote, citation.quote[:before], citation.quote[before:after])
+        quote, leading, said = (plain(readable(part)) for part in parts)
+        start = text.plain.find(said, text.plain.find(quote) + len(leading))  # the same words may stand before, too
+        if said and start >= 0:
+            text.stylize(_EVIDENCE, start, start + len(said))
+    return text
+
+
+def excerpt(hit: Hit, length: int = 160) -> Text:
+    """Return the beginning of a passage, or its surroundings of the evidence, on one line.
+
+    Evidence that a model points at is underlined.
+    """
+    whole, start = hit.chunk.text, 0
     if hit.evidence and hit.evidence.end > length:
         start = max(0, hit.evidence.start - length // 4)
-    text = " ".join(hit.chunk.text[start : start + length].split())
-    more = "…" if start + length < len(hit.chunk.text) else ""
-    return ("…" if start else "") + text + more
+    end = min(len(whole), start + length)
+    first = last = end
+    if hit.evidence and hit.evidence_confidence is not None:
+        first, last = min(hit.evidence.start, end), min(hit.evidence.end, end)
+    before, inside, after = (_WHITE.sub(" ", part) for part in (whole[start:first], whole[first:last], whole[last:end]))
+    text = Text("…" if start else "")
+    for part, style in ((before.lstrip(), ""), (inside, _EVIDENCE), (after, "")):
+        if part:
+            text.append_text(shown(part, style))
+    text.rstrip()
+    return text.append("…" if end < len(whole) else "")
 
 
 def seconds_line(seconds: Mapping[str, float]) -> str:
