@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tests.merge.families import EXAMPLES, as_embedder, make_family
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from click.testing import CliRunner
+from safetensors.numpy import load_file
+from tests.merge.families import EXAMPLES, as_embedder, change, make_family, moved
+from tests.models.tiny_causal import make_causal
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from secondpass.cli.merge import merge
 from secondpass.data.training import TrainExample
 from secondpass.errors import InputError
 from secondpass.merge.losses import LossOptions, group_loss, model_loss, raw_scores
 from secondpass.merge.weights import cocktail_weights
+from secondpass.models.causal_pairs import CausalPairBuilder
+from secondpass.models.causal_templates import causal_template
+from secondpass.models.causal_tokenizer import LanguageModelTokenizer
 from secondpass.models.engine import EngineOptions
+from secondpass.models.profiles import find_profile
 from secondpass.rerank.options import RerankerOptions
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "lm_cocktail.json").read_text(encoding="utf-8"))[
     "embedders"
 ]
+QWEN = "Qwen/Qwen3-Reranker-0.6B"
 TRAIN = [TrainExample(one["query"], tuple(one["pos"]), tuple(one["neg"])) for one in EXAMPLES]
 
 
@@ -65,6 +75,47 @@ def test_an_embedders_losses_and_weights_are_those_of_lm_cocktail(tmp_path: Path
     assert cocktail_weights(losses) == pytest.approx(GOLDEN["weights"]["5.0"], abs=1e-6)
     for temperature, weights in GOLDEN["weights"].items():
         assert cocktail_weights(GOLDEN["losses"], float(temperature)) == pytest.approx(weights, abs=1e-6)
+
+
+def causal_loss(folder: Path) -> float:
+    """The group softmax cross-entropy of yes over no, computed by transformers on sequences without padding."""
+    profile = find_profile(QWEN)
+    assert profile is not None
+    tokenizer = LanguageModelTokenizer(folder)
+    words = [tokenizer.first_id("yes"), tokenizer.first_id("no")]
+    builder = CausalPairBuilder(tokenizer, causal_template("qwen3"), profile)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    losses = []
+    for one in TRAIN:
+        inputs = builder.inputs(one.query, [*one.positives, *one.negatives])
+        with torch.no_grad():
+            logits = [model(input_ids=torch.from_numpy(ids)[None]).logits[0, -1, words] for ids in inputs.sequences]
+        scores = torch.stack([yes - no for yes, no in logits])
+        for place in range(len(one.positives)):
+            group = torch.cat([scores[place : place + 1], scores[len(one.positives) :]])
+            losses.append(torch.nn.functional.cross_entropy(group[None], torch.tensor([0])).item())
+    return float(np.mean(losses))
+
+
+@pytest.mark.slow
+def test_language_models_are_mixed_by_their_ranking_losses(tmp_path: Path):
+    folders = [make_causal(tmp_path / "语言模型", "qwen3", num_hidden_layers=2), tmp_path / "tuned"]
+    shutil.copytree(folders[0], folders[1])
+    change(folders[1], lambda tensors: moved(tensors, 0.03, 3))
+    scoring = LossOptions(RerankerOptions(EngineOptions("torch", threads=1), profile=QWEN))
+    losses = [model_loss(folder.name, folder, TRAIN, scoring).loss for folder in folders]
+    assert losses == pytest.approx([causal_loss(folder) for folder in folders], abs=1e-4)
+    lines = "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in EXAMPLES)
+    (tmp_path / "例子.jsonl").write_text(lines, encoding="utf-8")
+    command = ["cocktail", *map(str, folders), "--examples", str(tmp_path / "例子.jsonl"), "--temperature", "0.5"]
+    command += ["--engine", "torch", "--profile", QWEN, "--out", str(tmp_path / "merged"), "--json", "--threads", "1"]
+    done = CliRunner().invoke(merge, command)
+    assert done.exit_code == 0, done.output
+    weights = json.loads(done.stdout)["weights"]
+    assert weights == pytest.approx(cocktail_weights(losses, 0.5), abs=1e-6)
+    parts = [load_file(folder / "model.safetensors") for folder in (*folders, tmp_path / "merged")]
+    for name, value in parts[2].items():
+        np.testing.assert_allclose(value, weights[0] * parts[0][name] + weights[1] * parts[1][name], atol=1e-6)
 
 
 def test_examples_without_both_sides_are_counted_and_none_at_all_is_refused(family: list[Path]):

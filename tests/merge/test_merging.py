@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from tests.merge.families import as_embedder, change, change_json, make_family, moved, read_tensors
+from tests.merge.lora import adapter
 from tests.models.tiny_models import SENTENCES
 from transformers import AutoModelForSequenceClassification
 
@@ -194,37 +195,9 @@ def test_a_head_in_a_module_of_its_own_is_mixed_too_and_one_of_other_random_numb
     assert "different random numbers" in warning
 
 
-def adapter(folder: Path, seed: int, **settings: Any) -> Path:
-    """Write a LoRA adapter of two factors."""
-    folder.mkdir(parents=True)
-    written = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"], **settings}
-    (folder / "adapter_config.json").write_text(json.dumps(written))
-    torch.manual_seed(seed)
-    rank = written["r"]
-    factors = {"lora_A": torch.randn(rank, 16), "lora_B": torch.randn(16, rank)}
-    tensors = {f"base_model.model.q_proj.{name}.weight": factor for name, factor in factors.items()}
-    save_file(tensors, folder / "adapter_model.safetensors")
-    return folder
-
-
-def test_adapters_are_mixed_into_one_file_and_the_two_factors_are_noted(tmp_path: Path):
-    folders = [adapter(tmp_path / name, seed, target_modules=order) for name, seed, order in
-               (("甲", 1, ["q_proj", "v_proj"]), ("乙", 2, ["v_proj", "q_proj"]))]  # fmt: skip
-    merged = write_merge(plan(folders, Mix((0.25, 0.75)), shard_bytes=1000), tmp_path / "merged")
-    assert sorted(path.name for path in merged.iterdir()) == [
-        "README.md", "adapter_config.json", "adapter_model.safetensors", "merge.json",
-    ]  # fmt: skip
-    a, b, c = (load_file(folder / "adapter_model.safetensors") for folder in (*folders, merged))
-    assert all(torch.allclose(c[name], 0.25 * a[name] + 0.75 * b[name]) for name in c)
-    assert "each by itself" in " ".join(plan(folders).notes)
-
-
-def test_adapters_of_another_rank_or_mixed_with_models_are_refused(tmp_path: Path, family: list[Path]):
-    first, other = adapter(tmp_path / "a", 1), adapter(tmp_path / "b", 2, r=8)
-    with pytest.raises(InputError, match=r"adapter_config.json: r is 4 in .*a, 8 in .*b"):
-        plan([first, other])
+def test_adapters_and_models_are_not_mixed(tmp_path: Path, family: list[Path]):
     with pytest.raises(InputError, match="accepted are models alone, or LoRA adapters alone"):
-        plan([family[1], first])
+        plan([family[1], adapter(tmp_path / "适配器", 1)])
 
 
 def test_the_lineage_names_sources_weights_and_earlier_merges(tmp_path: Path, family: list[Path]):

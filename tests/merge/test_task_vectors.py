@@ -45,6 +45,17 @@ def test_what_is_trimmed_is_found_over_the_whole_model_or_in_each_tensor(tmp_pat
     assert (np.count_nonzero(kept[0]), np.count_nonzero(kept[1])) == (2, 2)
 
 
+def test_what_ties_reads_first_is_heard_of_to_its_end(tmp_path: Path):
+    tensors = [aligned(tmp_path, [BASE + number for number in (1, 2)], BASE, name) for name in ("一", "b")]
+    heard: list[tuple[int, int, str]] = []
+    Ties((0.5, 0.5), density=0.5).prepared(tensors, lambda *told: heard.append(told))
+    done, totals = [one[0] for one in heard], {one[1] for one in heard}
+    assert done == sorted(done)
+    assert totals == {done[-1]}
+    assert heard[0][2].startswith("how much model 1 of 2 learned: ")
+    assert heard[-1][2].startswith("how much model 2 of 2 learned: ")
+
+
 def test_ties_of_everything_kept_and_one_sign_is_the_mean(tmp_path: Path):
     found = merged(Ties((0.5, 0.5), density=1.0), aligned(tmp_path, [BASE + 1, BASE + 3], BASE))
     assert found == pytest.approx(BASE + 2, abs=1e-5)

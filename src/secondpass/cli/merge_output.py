@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from secondpass.cli.pace import SECONDS_BETWEEN_LINES, time_left
 from secondpass.cli.plain import plain
 from secondpass.cli.sizes import bytes_in_words
 from secondpass.merge.merging import MergePlan, write_merge
+from secondpass.models.probes import PROBES
 
 
 class MergeProgress:
@@ -39,6 +41,7 @@ class MergeProgress:
         )
         self._task = self._bar.add_task("merging", total=None)
         self._started = self._said = time.monotonic()
+        self._done = 0
 
     def __enter__(self) -> MergeProgress:
         self._bar.start()
@@ -53,11 +56,14 @@ class MergeProgress:
         """Hear how many bytes are written."""
         self._bar.update(self._task, completed=done_bytes, total=total_bytes, description=plain(tensor)[-40:])
         now = time.monotonic()
+        if done_bytes < self._done:  # the models were looked at; now they are written
+            self._started = now
+        self._done = done_bytes
         if self._lines and now - self._said > SECONDS_BETWEEN_LINES and done_bytes < total_bytes:
             self._said = now
             left = time_left(now - self._started, done_bytes, total_bytes)
             done = f"{bytes_in_words(done_bytes)} of {bytes_in_words(total_bytes)}"
-            click.echo(plain(f"{done} merged, {left} left ({tensor})"), err=True)
+            click.echo(plain(f"{done}, {left} left ({tensor})"), err=True)
 
 
 def run_merge(plan: MergePlan, output: Output, more: Mapping[str, Any] | None = None) -> int:
@@ -70,6 +76,8 @@ def run_merge(plan: MergePlan, output: Output, more: Mapping[str, Any] | None = 
     with MergeProgress(output.quiet or output.as_json) as progress:
         folder = write_merge(plan, Path(output.out).expanduser(), progress.advance)
     seconds = time.monotonic() - started
+    if probed := _renewed(folder, plan):
+        say_notes([probed], ())
     if output.as_json:
         print_json({**_described(plan), **(more or {}), "out": str(folder), "seconds": round(seconds, 3)})
         return 0
@@ -77,6 +85,15 @@ def run_merge(plan: MergePlan, output: Output, more: Mapping[str, Any] | None = 
     click.echo(plain(f"{folder}: {size} in {_files(plan)}, by {_method(plan)} of {_names(plan)}, {seconds:.1f} s"))
     click.echo("Where it comes from is in merge.json and README.md there. Measure it before you use it: merge sweep.")
     return 0
+
+
+def _renewed(folder: Path, plan: MergePlan) -> str:
+    """Have the merged model keep pairs with its own scores where its parents keep some."""
+    if not any((parent.folder / PROBES).is_file() for parent in plan.parents):
+        return ""
+    probing: Any = importlib.import_module("secondpass.merge.probing")
+    said: str = probing.renew_probes(folder, plan.parents)
+    return said
 
 
 def say_notes(notes: Iterable[str], warnings: Iterable[str]) -> None:

@@ -9,24 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from secondpass.errors import InputError
+from secondpass.merge.adapters import AdapterStack
 from secondpass.merge.compatibility import check_compatible
 from secondpass.merge.floats import CONFIG_NAMES, FLOATS, FloatKind, RawArray, is_finite, narrowed
 from secondpass.merge.kinship import Kinship, kinship
 from secondpass.merge.lineage import Lineage, write_lineage
-from secondpass.merge.methods import MergeMethod
+from secondpass.merge.methods import MergeMethod, Mix, Progress, no_progress
 from secondpass.merge.parents import ADAPTER_WEIGHTS, Parent, Part
 from secondpass.merge.tensor_files import AlignedTensor, raw_blocks
 from secondpass.merge.tensor_writer import TensorForm, shards_of, write_sharded
 from secondpass.merge.whole_folder import check_free_name, whole_folder
 from secondpass.types import Json
 
-Progress = Callable[[int, int, str], None]
-"""Hears how many bytes of how many are written, and of which tensor."""
 SHARD_BYTES = 5_000_000_000
-
-
-def no_progress(done_bytes: int, total_bytes: int, tensor: str) -> None:
-    """Hear nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,8 @@ class WriteOptions:
 class MergePlan:
     """Models that can be merged, and how: nothing is written yet.
 
-    ``found`` is what was learned of the models beyond their files, such as their losses, for the lineage.
+    ``found`` is what was learned of the models beyond their files, such as their losses, for the lineage. ``stack``:
+    the models are LoRA adapters, whose updates are added up.
     """
 
     parents: tuple[Parent, ...]
@@ -51,6 +47,7 @@ class MergePlan:
     notes: tuple[str, ...]
     options: WriteOptions
     found: Mapping[str, Json] = field(default_factory=dict)
+    stack: AdapterStack | None = None
 
     @property
     def total_bytes(self) -> int:
@@ -64,6 +61,8 @@ class MergePlan:
 
     def forms(self, part: Part) -> list[TensorForm]:
         """Return the tensors of one place as they will be written."""
+        if self.stack:
+            return self.stack.forms()
         return [
             TensorForm(name, self.options.kind if stored.is_float and self.options.kind else stored.kind, stored.shape)
             for name, stored in self.parents[0].part_of(part).items()
@@ -95,6 +94,8 @@ def plan_merge(
         raise InputError("A merge takes at least two models; name another one.")
     if method.needs_base and base is None:
         raise InputError(f"{method.name} merges what each model learned over a base; name it with --base.")
+    if isinstance(method, Mix) and all(parent.kind == "adapter" for parent in parents):
+        return _plan_stack(parents, method, options or WriteOptions(), found or {})
     notes = [*check_compatible(parents, base if method.needs_base else None), *_beyond(method)]
     near_to = base if base and method.needs_base else parents[0]
     kinships = tuple(kinship(near_to, one) for one in parents if one is not near_to)
@@ -107,6 +108,15 @@ def plan_merge(
         options or WriteOptions(),
         found or {},
     )
+
+
+def _plan_stack(
+    parents: tuple[Parent, ...], method: Mix, options: WriteOptions, found: Mapping[str, Json]
+) -> MergePlan:
+    """Plan the exact sum of LoRA updates."""
+    stack = AdapterStack.of(parents, method.weights, options.kind)
+    note = f"the updates of all adapters stand side by side: rank {stack.rank}, exactly their weighted sum"
+    return MergePlan(parents, None, method, (), (note, *_beyond(method)), options, found, stack)
 
 
 def _beyond(method: MergeMethod) -> list[str]:
@@ -124,9 +134,10 @@ def write_merge(plan: MergePlan, target: Path, progress: Progress = no_progress)
     """
     check_free_name(target)
     first = plan.parents[0]
-    floats = {key: _aligned(plan, key) for key, stored in first.tensors.items() if stored.is_float}
+    whole = {} if plan.stack else first.tensors
+    floats = {key: _aligned(plan, key) for key, stored in whole.items() if stored.is_float}
     progress(0, plan.total_bytes, f"{plan.method.name}: looking at the models as a whole")
-    method = plan.method.prepared(list(floats.values()))
+    method = plan.method.prepared(list(floats.values()), progress)
     writing = _Writing(plan, method, floats, progress)
     lineage = Lineage.of(plan.parents, plan.base, plan.method, plan.kinships, plan.notes, plan.found)
     with whole_folder(target, plan.total_bytes) as made:
@@ -138,7 +149,9 @@ def write_merge(plan: MergePlan, target: Path, progress: Progress = no_progress)
             write_sharded(
                 made / part.place, part.stem, plan.forms(part), plan.shard_bytes(part), writing.produces(part)
             )
-        if plan.options.kind:
+        if plan.stack:
+            plan.stack.write_config(made)
+        elif plan.options.kind:
             _name_kind(made, plan.options.kind)
         write_lineage(made, target.name, lineage)
     return target
@@ -163,12 +176,16 @@ class _Writing:
         return lambda name: self._produce(part.key(name))
 
     def _produce(self, key: str) -> Iterator[RawArray]:
-        stored = self._plan.parents[0].tensors[key]
-        blocks = self._merged(key) if stored.is_float else raw_blocks(stored)
-        for raw in blocks:
+        for raw in self._blocks(key):
             yield raw
             self._done += raw.nbytes
             self._progress(self._done, self._total, key)
+
+    def _blocks(self, key: str) -> Iterator[RawArray]:
+        if self._plan.stack:
+            return self._plan.stack.produce(key)
+        stored = self._plan.parents[0].tensors[key]
+        return self._merged(key) if stored.is_float else raw_blocks(stored)
 
     def _merged(self, key: str) -> Iterator[RawArray]:
         tensor = self._floats[key]

@@ -6,7 +6,7 @@ Every method works on blocks of flat tensors, so that its memory does not depend
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,14 @@ from secondpass.merge.tensor_files import AlignedTensor
 from secondpass.types import FloatArray, Json
 
 _NEARLY_PARALLEL = 1e-6
+
+
+Progress = Callable[[int, int, str], None]
+"""Hears how many bytes of how many are done, and what is at hand."""
+
+
+def no_progress(done_bytes: int, total_bytes: int, tensor: str) -> None:
+    """Hear nothing."""
 
 
 class MergeMethod(Protocol):
@@ -36,7 +44,7 @@ class MergeMethod(Protocol):
         """What was chosen, for the record of the merge."""
         ...
 
-    def prepared(self, tensors: Sequence[AlignedTensor]) -> MergeMethod:
+    def prepared(self, tensors: Sequence[AlignedTensor], progress: Progress = no_progress) -> MergeMethod:
         """Return the method with what it has to know of the whole model; most need nothing."""
         ...
 
@@ -62,9 +70,9 @@ class Mix:
         """The weights."""
         return {"weights": self.weights}
 
-    def prepared(self, tensors: Sequence[AlignedTensor]) -> Mix:
+    def prepared(self, tensors: Sequence[AlignedTensor], progress: Progress = no_progress) -> Mix:
         """Return itself."""
-        del tensors
+        del tensors, progress
         return self
 
     def blocks(self, tensor: AlignedTensor) -> Iterator[FloatArray]:
@@ -95,9 +103,9 @@ class Slerp:
         """The position on the arc."""
         return {"position": self.position}
 
-    def prepared(self, tensors: Sequence[AlignedTensor]) -> Slerp:
+    def prepared(self, tensors: Sequence[AlignedTensor], progress: Progress = no_progress) -> Slerp:
         """Return itself."""
-        del tensors
+        del tensors, progress
         return self
 
     def blocks(self, tensor: AlignedTensor) -> Iterator[FloatArray]:

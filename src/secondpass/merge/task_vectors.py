@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from secondpass.merge.magnitudes import magnitude_of_rank
+from secondpass.merge.methods import Progress, no_progress
 from secondpass.merge.tensor_files import AlignedTensor
 from secondpass.types import FloatArray, Json
 
@@ -43,11 +44,11 @@ class Ties:
         """Weights, density, scale and scope."""
         return {"weights": self.weights, "density": self.density, "scale": self.scale, "scope": self.scope}
 
-    def prepared(self, tensors: Sequence[AlignedTensor]) -> Ties:
+    def prepared(self, tensors: Sequence[AlignedTensor], progress: Progress = no_progress) -> Ties:
         """Return the method with the thresholds of the whole model, which is read twice for each of its parents."""
         if self.scope == "tensor":
             return self
-        return replace(self, thresholds=_thresholds(tensors, len(self.weights), self.density))
+        return replace(self, thresholds=_thresholds(tensors, len(self.weights), self.density, progress))
 
     def blocks(self, tensor: AlignedTensor) -> Iterator[FloatArray]:
         """Yield the base and the mean of what agrees."""
@@ -84,9 +85,9 @@ class Dare:
             "weights": self.weights, "drop": self.drop, "scale": self.scale, "seed": self.seed, "signs": self.signs,
         }  # fmt: skip
 
-    def prepared(self, tensors: Sequence[AlignedTensor]) -> Dare:
+    def prepared(self, tensors: Sequence[AlignedTensor], progress: Progress = no_progress) -> Dare:
         """Return itself."""
-        del tensors
+        del tensors, progress
         return self
 
     def blocks(self, tensor: AlignedTensor) -> Iterator[FloatArray]:
@@ -134,14 +135,20 @@ def _weighted_sum(learned: Sequence[FloatArray], weights: Sequence[float]) -> Fl
     return total
 
 
-def _thresholds(tensors: Sequence[AlignedTensor], parents: int, density: float) -> tuple[float, ...]:
+def _thresholds(
+    tensors: Sequence[AlignedTensor], parents: int, density: float, progress: Progress = no_progress
+) -> tuple[float, ...]:
     """Return for each parent the magnitude that the ``density`` share of what it learned reaches."""
     kept = math.ceil(density * sum(tensor.size for tensor in tensors))
+    done, total = 0, 2 * sum(tensor.parents[parent].bytes for tensor in tensors for parent in range(parents))
 
     def learned(parent: int) -> Iterator[FloatArray]:
+        nonlocal done
         for tensor in tensors:
             alone = AlignedTensor(tensor.key, (tensor.parents[parent],), tensor.base)
             for (values,), base in alone.blocks():
                 yield np.subtract(values, base, out=values)
+            done += tensor.parents[parent].bytes
+            progress(done, total, f"how much model {parent + 1} of {parents} learned: {tensor.key}")
 
     return tuple(magnitude_of_rank(lambda index=parent: learned(index), kept) for parent in range(parents))  # type: ignore[misc]
