@@ -9,15 +9,24 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from tests.docs.model_caches import fill_caches
 from tests.docs.pages import ROOT
+from tests.merge.families import make_family
 from tests.models.tiny_models import Shape, make_model
 
+KIN = ("my-base-reranker", "my-tuned-reranker", "my-other-reranker")
 RunPage = Callable[[list[dict[str, Any]], dict[str, str]], list[dict[str, Any]]]
+
+
+def make_kin(folder: Path) -> None:
+    """Write a base and two models tuned from it."""
+    for made, name in zip(make_family(folder / "family"), KIN, strict=True):
+        made.rename(folder / name)
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +71,10 @@ def run_page(
 
     def run(jobs: list[dict[str, Any]], files: dict[str, str]) -> list[dict[str, Any]]:
         folder = tmp_path_factory.mktemp("page")
-        shutil.copytree(ROOT / "examples", folder / "examples")
+        for name in ("examples", "configs"):
+            shutil.copytree(ROOT / name, folder / name)
         make_model(folder / "my-reranker", Shape("xlm-roberta"))
+        make_kin(folder)
         for name, text in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")

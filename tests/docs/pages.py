@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "zh")
-PAGES = ("rerankers", "engines", "evaluate")
+PAGES = ("rerankers", "engines", "evaluate", "data", "train", "merge")
 _FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -19,8 +19,8 @@ class Fence:
 
     Of ``console`` every command runs, and lines below a command are what it prints (… stands for anything);
     ``console network`` needs what tests have not, ``console files`` files of the reader's, ``console gpu`` a GPU,
-    ``console plugin`` the page's own plug-in. ``python`` runs. A file's name after the language: that file, in the
-    folder where the commands run.
+    ``console plugin`` the page's own plug-in. ``python`` runs, ``python other`` belongs to other libraries. A file's
+    name after the language: that file, in the folder where the commands run.
     """
 
     kind: str

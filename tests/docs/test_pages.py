@@ -44,10 +44,11 @@ def job(command: Command) -> dict[str, Any]:
 def files_of(page: str) -> dict[str, str]:
     """The files that a page asks to be written, and its plug-in as an installed package would announce it."""
     found = fences(page_text("en", page))
-    files = {fence.word: fence.body for fence in found if fence.word and fence.kind in {"json", "python"}}
+    written = [fence for fence in found if fence.kind in {"json", "python", "toml", "yaml"} and "." in fence.word]
+    files = {fence.word: fence.body for fence in written}
     points: dict[str, dict[str, str]] = {}
     for fence in found:
-        if fence.kind == "toml":
+        if (fence.kind, fence.word) == ("toml", ""):
             points |= tomllib.loads(fence.body)["project"]["entry-points"]
     lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in names.items()) for group, names in points.items()]
     files[f"{_PLUGIN}/entry_points.txt"] = "".join(lines)
@@ -103,12 +104,20 @@ def test_commands_that_need_a_network_or_a_gpu_are_refused_for_nothing_else(page
         assert answer["code"] == 0 or "CUDA" in answer["error"], answer["error"]
 
 
+def command_of(group: click.Group, words: tuple[str, ...]) -> tuple[click.Command, str, list[str]]:
+    """The command that ``words`` name, of a group within ``group`` where it is one, and its arguments."""
+    _, name, *arguments = words
+    command = group.get_command(click.Context(group), name)
+    assert command is not None, name
+    if isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        return command_of(command, (name, *arguments))
+    return command, name, arguments
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_on_files_of_the_reader_have_the_options_they_name(page: str) -> None:
     for shown in shown_commands(page, "files"):
-        _, name, *arguments = shown.words
-        command = cli.get_command(click.Context(cli), name)
-        assert command is not None, name
+        command, name, arguments = command_of(cli, shown.words)
         command.make_context(name, arguments)  # raises where an option or a value is not there
 
 
@@ -141,4 +150,4 @@ def test_pages_are_listed_everywhere() -> None:
         text = (ROOT / readmes[language]).read_text(encoding="utf-8")
         assert f"(docs/{language}/{page}.md)" in text
     shown = set(chain.from_iterable(command.words for page in PAGES for command in shown_commands(page, "")))
-    assert {"index", "search", "ask", "compare", "rerank", "models", "evaluate"} <= shown
+    assert {"index", "search", "ask", "compare", "rerank", "models", "evaluate", "data", "train", "merge"} <= shown
