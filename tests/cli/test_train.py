@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.models.tiny_causal import make_causal
 from tests.models.tiny_models import Shape, make_model
 
 from secondpass.cli.train import train
@@ -38,6 +39,27 @@ def call(*arguments: str) -> Result:
 
 def settings(**values: Any) -> Sequence[str]:
     return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["train-causal-lora.toml", "train-late-interaction.toml"])
+def test_the_recipes_of_other_families_run_as_they_are_written(name: str, tmp_path: Path) -> None:
+    if "causal" in name:
+        start = make_causal(tmp_path / "语言模型", "qwen3", num_hidden_layers=1)
+    else:
+        start = make_model(tmp_path / "编码器", Shape("bert", layers=1))
+        config = json.loads((start / "config.json").read_text(encoding="utf-8"))
+        (start / "config.json").write_text(json.dumps(config | {"architectures": ["BertForMaskedLM"]}), "utf-8")
+    output = tmp_path / "精排"
+    done = call(
+        f"configs/{name}",
+        *settings(model=start, output=output, max_steps=1, threads=1, precision="f32", dev_questions=4),
+    )
+    assert done.return_value in (0, None), done.output
+    card = (output / "README.md").read_text(encoding="utf-8")
+    assert ("lora_rank = 16" in card) == (output / "adapter" / "adapter_model.safetensors").is_file()
+    assert ('family = "late-interaction"' in card) == (output / "1_Dense" / "model.safetensors").is_file()
+    assert (output / "probes.json").is_file()
 
 
 @pytest.mark.parametrize("name", ["train-triplets.toml", "train-groups.toml"])

@@ -26,5 +26,6 @@ def make_mean_folder(place: Path, kind: str) -> Path:
     with torch.no_grad():
         last.weight.copy_(torch.from_numpy(drawn))
         last.bias.zero_()
-    save_model(module.eval(), model.tokenizer_folder, place, model.reader.max_tokens, [], "# card\n")
+    module.eval()
+    save_model(model.write, place, [], "# card\n")
     return place

@@ -38,6 +38,19 @@ def test_lengths_of_both_texts_are_added_and_defaults_are_theirs() -> None:
     assert make_options(from_flags(given[:2], 1).values, "test").max_tokens == 160
 
 
+def test_a_decoders_flags_become_lora_with_the_defaults_of_there() -> None:
+    given = ["--model_name_or_path", "模型", "--train_data", "t", "--model_type", "decoder", "--use_lora", "True"]
+    options = make_options(
+        from_flags([*given, "--lora_rank", "32", "--target_modules", "q_proj", "v_proj"], 1).values, ""
+    )
+    assert (options.lora_rank, options.lora_alpha, options.lora_dropout) == (32, 16.0, 0.1)
+    assert options.lora_targets == "q_proj,v_proj"
+    assert (
+        make_options(from_flags([*given[:4], "--use_lora", "False", "--lora_rank", "8"], 1).values, "").lora_rank == 0
+    )
+    assert make_options(from_flags(given[:4], 1).values, "").lora_rank == 0
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

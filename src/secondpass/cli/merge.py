@@ -22,7 +22,7 @@ _COMMANDS = {
 @click.option("--config", metavar="FILE.toml", help="Take command, models and options from a file.")
 @click.pass_context
 def merge(ctx: click.Context, config: str | None) -> int | None:
-    """Make one model of several: encoders, decoders or LoRA adapters of one shape.
+    """Make one model of several: encoders or decoders of one shape, or LoRA adapters of one model.
 
     \b
     secondpass merge mix my-base=0.5 my-tuned=0.5 --out merged

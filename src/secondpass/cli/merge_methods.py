@@ -35,7 +35,8 @@ def mix_command(models: tuple[str, ...], normalize: bool, **values: Any) -> int:
     secondpass merge mix my-base=0.3 my-tuned=0.7 --out merged
 
     Weights sum to 1; without any, all models count the same. The classification head is mixed like every tensor.
-    Settings and tokenizer are those of the first model.
+    Settings and tokenizer are those of the first model. LoRA adapters of one model may have any ranks: the updates are
+    added up, exactly.
     """
     output = output_from(values)
     named = named_models(models)

@@ -63,8 +63,11 @@ def train(
 ) -> int:
     """Fine-tune a reranker on your own data, and say whether it got better.
 
+    Cross-encoders, language models (all weights, or LoRA) and late-interaction models; from embedders, too.
+
     \b
     secondpass train configs/train-groups.toml
+    secondpass train configs/train-causal-lora.toml
     secondpass train --set model=my-reranker --set train=train.jsonl --set dev=dev.jsonl --set output=tuned
     torchrun --nproc_per_node 2 -m secondpass train config.toml
 

@@ -48,7 +48,8 @@ class LengthCheck:
             return
         of_row = np.array([number for number, _ in passages])
         counts = np.array(lengths.count([text for _, text in passages]), np.int64)
-        beyond = np.maximum(counts + queries[of_row] + lengths.special - lengths.limit, 0)
+        beside = lengths.special + (queries[of_row] if lengths.together else 0)
+        beyond = np.maximum(counts + beside - lengths.limit, 0)
         cut = int((beyond > 0).sum())
         lost = float(np.minimum(beyond, counts).sum() / max(counts.sum(), 1))
         self._facts = {

@@ -20,13 +20,17 @@ _NO_LIMIT = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class TokenLengths:
-    """Counts tokens: ``limit`` is the longest input of question and passage, ``special`` what a template adds."""
+    """Counts tokens: ``limit`` is the longest input of question and passage, ``special`` what a template adds.
+
+    ``together``: both are one input; else ``limit`` is that of a passage alone.
+    """
 
     name: str
     limit: int
     special: int
     estimated: bool
     count: Callable[[Sequence[str]], list[int]]
+    together: bool = True
 
 
 def estimated_lengths(limit: int | None) -> TokenLengths:

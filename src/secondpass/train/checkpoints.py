@@ -29,7 +29,8 @@ from secondpass.errors import StoreError
 
 _STATE, _WEIGHTS, _MOMENTS = "state.json", "weights.safetensors", "optimizer.safetensors"
 _NAMES = "step-"
-_WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
+_WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
+"""What is not trained is not kept: it is that of the model that the run started from."""
 
 
 def save_checkpoint(folder: Path, step: int, module: nn.Module, optimizer: Any, state: dict[str, Any] | None) -> None:
@@ -40,7 +41,7 @@ def save_checkpoint(folder: Path, step: int, module: nn.Module, optimizer: Any, 
     Raises:
         StoreError: the disk is full or cannot be written; the checkpoint before is untouched.
     """
-    weights = get_model_state_dict(module, options=_WHOLE)
+    weights = trained_weights(module)
     moments: dict[str, Any] = get_optimizer_state_dict(module, optimizer, options=_WHOLE) if optimizer else {}
     if state is None:
         return
@@ -92,7 +93,7 @@ def read_state(place: Path) -> dict[str, Any]:
 
 def load_checkpoint(place: Path, module: nn.Module, optimizer: Any) -> None:
     """Put a checkpoint's weights, and moments where there is an optimizer, where they belong; on every process."""
-    options = StateDictOptions(full_state_dict=True)
+    options = StateDictOptions(full_state_dict=True, strict=False)
     weights: dict[str, Any] = dict(load_file(place / _WEIGHTS))
     set_model_state_dict(module, weights, options=options)
     if not optimizer:
@@ -103,6 +104,11 @@ def load_checkpoint(place: Path, module: nn.Module, optimizer: Any) -> None:
         moments.setdefault(parameter, {})[key] = value
     now = get_optimizer_state_dict(module, optimizer, options=options)
     set_optimizer_state_dict(module, optimizer, {**now, "state": moments}, options=options)
+
+
+def trained_weights(module: nn.Module) -> dict[str, Any]:
+    """Return the trained weights of all processes, on the CPU, by their names; all processes take part."""
+    return dict(get_model_state_dict(module, options=_WHOLE))
 
 
 def _own(value: Any) -> Tensor:

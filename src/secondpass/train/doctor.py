@@ -10,14 +10,14 @@ from secondpass.data.token_lengths import TokenLengths
 from secondpass.data.training_check import CheckOptions, check
 from secondpass.data.training_findings import CheckReport, Finding
 from secondpass.data.training_read import Examples
-from secondpass.train.encoder import PairEncoder
 from secondpass.train.material import Material, open_training
 from secondpass.train.options import TrainOptions
+from secondpass.train.reading import TokenCounter
 
 _LENGTH_ROWS, _NEAR_ROWS = 2_000, 20_000
 
 
-def examine(options: TrainOptions, material: Material, reader: PairEncoder) -> CheckReport:
+def examine(options: TrainOptions, material: Material, reader: TokenCounter) -> CheckReport:
     """Check the training file as `secondpass data check` does, in the tokens and up to the length of this run.
 
     Raises:
@@ -30,6 +30,7 @@ def examine(options: TrainOptions, material: Material, reader: PairEncoder) -> C
         reader.special_count,
         estimated=False,
         count=lambda texts: [len(ids) for ids in reader.ids(texts)],
+        together=reader.reads_together,
     )
     asked = CheckOptions(_dev(options), lengths, _LENGTH_ROWS, near_rows=_NEAR_ROWS, seed=options.seed)
     problems: list[BadLine] = []

@@ -21,14 +21,18 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.utils import logging
 
 from secondpass.errors import InputError
-from secondpass.models.batching import plan
 from secondpass.models.engine import TokenIds
 from secondpass.models.pair_reading import longest_first
 from secondpass.models.tokenizer import TextTokenizer
+from secondpass.train.groups import Group
 from secondpass.train.mean_layer import KINDS, add_mean_layer
+from secondpass.train.packing import on_device, padded, planned
+from secondpass.train.reading import StepBatches
 
-_PAD_BUDGET_CPU, _PAD_BUDGET_GPU = 4096, 65_536
-"""Padded tokens of one forward pass: on a CPU small ones waste less, on a GPU large ones keep it busy."""
+_DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "mlp_dropout", "attention_dropout",
+    "embedding_dropout",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,15 +54,21 @@ class Encoded:
 class PairEncoder:
     """Makes pairs of token ids as the model's tokenizer joins them, cut at ``max_tokens``, the longer text first."""
 
-    def __init__(self, folder: Path, segment_count: int, max_tokens: int) -> None:
+    def __init__(self, folder: Path, segment_count: int, max_tokens: int, pad_id: int = 0) -> None:
         self._tokenizer = TextTokenizer(folder)
         self._template = self._tokenizer.pair_template(segment_count)
+        self._pad_id, self._segments = pad_id, segment_count > 1
         self.max_tokens = max_tokens
 
     @property
     def special_count(self) -> int:
         """How many tokens a pair has beside those of its texts."""
         return self._template.special_count
+
+    @property
+    def reads_together(self) -> bool:
+        """Whether question and passage are one input: they are."""
+        return True
 
     def ids(self, texts: Sequence[str]) -> list[TokenIds]:
         """Return the ids of ``texts``, without special tokens."""
@@ -74,6 +84,17 @@ class PairEncoder:
             cut += kept != (len(question), len(text))
             pairs.append(Pair(*self._template.join(question[: kept[0]], text[: kept[1]])))
         return Encoded(tuple(pairs), cut)
+
+    def batches(self, groups: Sequence[Group], device: torch.device) -> StepBatches:
+        """Return the batches of all pairs of ``groups``, and the order of their logits."""
+        encoded = [self.encode(group.query, group.passages) for group in groups]
+        pairs = [pair for one in encoded for pair in one.pairs]
+        inputs, order = batches_of(pairs, self._pad_id, self._segments, device)
+        return StepBatches(inputs, order, len(pairs), sum(one.cut for one in encoded))
+
+    def fits(self, query: str, passage: str) -> bool:
+        """Say whether a pair is read whole."""
+        return not self.encode(query, [passage]).cut
 
 
 class ClassifierScores(nn.Module):
@@ -99,10 +120,7 @@ def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -
     """
     torch.manual_seed(seed)  # a new head is drawn at random
     config: Any = AutoConfig.from_pretrained(folder, num_labels=1, trust_remote_code=False)
-    if dropout is not None:
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "mlp_dropout"):
-            if hasattr(config, name):
-                setattr(config, name, dropout)
+    set_dropout(config, dropout)
     with quiet():
         model, loaded = AutoModelForSequenceClassification.from_pretrained(
             folder, config=config, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
@@ -117,6 +135,15 @@ def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -
         _compute_first_token_only(getattr(model, model.base_model_prefix).encoder.layer[-1])
     trained: nn.Module = model
     return trained
+
+
+def set_dropout(config: Any, dropout: float | None) -> None:
+    """Set the dropout of all layers; None leaves the model's own."""
+    if dropout is None:
+        return
+    for name in _DROPOUTS:
+        if hasattr(config, name):
+            setattr(config, name, dropout)
 
 
 @contextmanager
@@ -160,21 +187,16 @@ def batches_of(
     pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.device
 ) -> tuple[list[dict[str, Tensor]], Tensor]:
     """Return ``pairs`` as padded batches of like lengths, and int64 [P], where each pair's logit will stand."""
-    budget = _PAD_BUDGET_CPU if device.type == "cpu" else _PAD_BUDGET_GPU
-    groups = plan([len(pair.ids) for pair in pairs], budget)
-    order = torch.empty(len(pairs), dtype=torch.long)
-    order[torch.tensor([index for group in groups for index in group], dtype=torch.long)] = torch.arange(len(pairs))
+    groups, order = planned([len(pair.ids) for pair in pairs], device)
     batches = [_padded([pairs[index] for index in group], pad_id, segments, device) for group in groups]
-    return batches, order.to(device)
+    return batches, order
 
 
 def _padded(pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.device) -> dict[str, Tensor]:
-    width = max(len(pair.ids) for pair in pairs)
-    ids = np.full((len(pairs), width), pad_id, dtype=np.int64)
+    ids = padded([pair.ids for pair in pairs], pad_id)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)
     for row, pair in enumerate(pairs):
-        ids[row, : len(pair.ids)] = pair.ids
         mask[row, : len(pair.ids)] = 1
         types[row, pair.second_start : len(pair.ids)] = 1
     arrays = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": types} if segments else {})
-    return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}
+    return on_device(arrays, device)

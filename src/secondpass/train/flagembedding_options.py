@@ -20,7 +20,8 @@ _NAMES = Names(
         "model_name_or_path": "model", "output_dir": "output", "train_group_size": "group_size",
         "learning_rate": "learning_rate", "num_train_epochs": "epochs", "max_steps": "max_steps",
         "weight_decay": "weight_decay", "max_grad_norm": "max_gradient_norm", "seed": "seed",
-        "gradient_checkpointing": "gradient_checkpointing",
+        "gradient_checkpointing": "gradient_checkpointing", "lora_rank": "lora_rank", "lora_alpha": "lora_alpha",
+        "lora_dropout": "lora_dropout",
     },
     without_effect={
         "overwrite_output_dir": "a model that was trained here is replaced, nothing else is",
@@ -39,25 +40,29 @@ _NAMES = Names(
         "gradient_checkpointing_kwargs": _OURS_DOES, "do_train": _OURS_DOES, "optim": "it is AdamW",
         "max_example_num_per_dataset": "all examples are read", "use_fast_tokenizer": "tokenizer.json is read",
         "sep_token": "it stands between an instruction and a text, which encoders have none of",
+        "model_type": "the model itself says what it is", "use_flash_attn": "torch chooses how attention is computed",
+        "save_merged_lora_model": "the merged model is written, and the adapter beside it",
         "sub_batch_size": "accumulation says it, and FlagEmbedding does nothing with it either",
     },
     refused={
         "deepspeed": "set shard = true to spread a model over processes (FSDP)",
-        "query_instruction_for_rerank": "encoders are trained without instructions; write it into the questions",
-        "passage_instruction_for_rerank": "encoders are trained without instructions; write it into the passages",
+        "query_instruction_for_rerank": "a language model's profile has it; for an encoder write it into questions",
+        "passage_instruction_for_rerank": "a language model's profile has it; for an encoder write it into passages",
         "query_instruction_format": "write the instruction into the questions",
         "passage_instruction_format": "write the instruction into the passages",
         "shuffle_ratio": "texts are not shuffled",
-        "model_type": "decoders are not trained by this command; encoders need no model_type",
-        "use_lora": "decoders are not trained by this command",
+        "modules_to_save": "only the updates are trained beside the weights; lora_rank = 0 trains all weights",
+        "from_peft": "merge the adapter into its model first", "raw_peft": "merge the adapter into its model first",
     },
 )  # fmt: skip
 _HANDLED = (
     "train_data", "per_device_train_batch_size", "gradient_accumulation_steps", "query_max_len", "passage_max_len",
     "max_len", "warmup_ratio", "warmup_steps", "fp16", "bf16", "lr_scheduler_type", "report_to",
-    "knowledge_distillation",
+    "knowledge_distillation", "use_lora", "target_modules",
 )  # fmt: skip
 _QUERY_TOKENS, _PASSAGE_TOKENS = 32, 128
+_LORA = {"lora_rank": 64, "lora_alpha": 16.0, "lora_dropout": 0.1}
+"""FlagEmbedding's defaults, in finetune/reranker/decoder_only/base/arguments.py."""
 
 
 def is_flagembedding(arguments: Sequence[str]) -> bool:
@@ -92,6 +97,7 @@ def from_flags(arguments: Sequence[str], processes: int) -> Translated:
         found.values["loss"] = "kl"
         found.notes.append("knowledge_distillation becomes loss kl; FlagEmbedding adds the one-hot loss to it")
     _set_lengths(given, found)
+    _set_lora(given, found)
     return found
 
 
@@ -143,6 +149,21 @@ def _set_lengths(given: Mapping[str, Any], found: Translated) -> None:
     )
     if "max_len" in given:
         found.notes.append("max_len is left out: FlagEmbedding ignores it too")
+
+
+def _set_lora(given: Mapping[str, Any], found: Translated) -> None:
+    """Take over what is said of LoRA; what is not said of it has FlagEmbedding's default once it is asked for."""
+    named = {"use_lora", "target_modules", *_LORA}
+    if named.isdisjoint(given):
+        return
+    if "use_lora" in given and not _yes(given, "use_lora"):
+        for name in _LORA:
+            found.values.pop(name, None)
+        return
+    for name, value in _LORA.items():
+        found.values.setdefault(name, value)
+    targets = given.get("target_modules", [])
+    found.values["lora_targets"] = ",".join([targets] if isinstance(targets, str) else targets)
 
 
 def _yes(given: Mapping[str, Any], name: str) -> bool:

@@ -105,7 +105,7 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
             run.step += 1
             run.pairs += sum(len(group.passages) for group in groups)
             value, spread, line = total / len(groups), spread / len(groups), _line(groups, options)
-            watch.see(value, line, spread)
+            watch.see(value, line, spread / options.temperature)
             record = {"event": "step", "step": run.step, "steps": steps, "loss": value, "line": line, "spread": spread}
             job.listener(record | {"rate": rate_of(optimizer), "seconds": run.seconds, "pairs": run.pairs})
             collapse = watch.collapse(run.step)

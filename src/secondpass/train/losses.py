@@ -54,7 +54,8 @@ class Groups:
 class LossOptions:
     """What some losses can be told.
 
-    ``margin``: of the hinge. ``temperature``: divides the scores of both sides in ``kl``, the grades in ``listnet``.
+    ``margin``: of the hinge. ``temperature``: divides the scores in ``group_softmax``, those of both sides in ``kl``,
+    the grades in ``listnet``.
     ``positive_weight``: of relevant passages in ``pointwise``.
     """
 
@@ -81,14 +82,16 @@ def margin(groups: Groups, least: float = 1.0) -> Tensor:
     return _mean(functional.relu(least - _differences(groups.scores)), _preferred(groups))
 
 
-def group_softmax(groups: Groups) -> Tensor:
+def group_softmax(groups: Groups, temperature: float = 1.0) -> Tensor:
     """Return ``-log(exp(s+) / (exp(s+) + sum over negatives of exp(s)))``, the mean over the positives of a group.
 
-    A model that has learnt nothing stands at the logarithm of the number of passages (one positive).
+    Scores are divided by ``temperature`` first. A model that has learnt nothing stands at the logarithm of the number
+    of passages (one positive).
     """
     relevant = groups.there & (groups.grades > 0)
-    others = groups.scores.masked_fill(~groups.there | relevant, _NEVER).logsumexp(dim=1, keepdim=True)  # (G, 1)
-    return _mean(functional.softplus(others - groups.scores), relevant)
+    scores = groups.scores / temperature
+    others = scores.masked_fill(~groups.there | relevant, _NEVER).logsumexp(dim=1, keepdim=True)  # (G, 1)
+    return _mean(functional.softplus(others - scores), relevant)
 
 
 def listnet(groups: Groups, temperature: float = 1.0) -> Tensor:
@@ -176,6 +179,7 @@ def open_loss(name: str, options: LossOptions | None = None) -> Loss:
         raise InputError(f"There is no loss named {name!r}; known are: {', '.join(LOSSES)}.{hint}")
     options = options or LossOptions()
     told = {
+        "group_softmax": {"temperature": options.temperature},
         "pointwise": {"positive_weight": options.positive_weight},
         "margin": {"least": options.margin},
         "listnet": {"temperature": options.temperature},

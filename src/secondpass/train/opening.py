@@ -1,8 +1,11 @@
-"""Open what is trained: weights, head, tokenizer, and the longest input."""
+"""Open what is trained: which kind of model it is, its weights and head, its tokenizer, and the longest input."""
 
 from __future__ import annotations
 
+import importlib
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from secondpass.errors import InputError
 from secondpass.models.checkpoint import Checkpoint, read_checkpoint
@@ -11,22 +14,90 @@ from secondpass.models.module_list import transformer_folder
 from secondpass.train.encoder import ClassifierScores, PairEncoder, open_classifier
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TrainedModel
+from secondpass.train.saving import write_classifier
 
 _USUAL_TOKENS, _LEAST_TOKENS = 512, 16
+# What a family is made of, the one that `auto` takes first, and where it is opened.
+_KINDS = {
+    "cross-encoder": ("cross-encoder", "bi-encoder"),
+    "causal": ("causal",),
+    "late-interaction": ("late-interaction", "bi-encoder"),
+}
+_OPENERS = {
+    "causal": "secondpass.train.causal",
+    "late-interaction": "secondpass.train.late_interaction",
+}
+# Options that mean something for one family alone.
+_OWN = {
+    "head": "cross-encoder", "profile": "causal", "lora_rank": "causal",
+    "lora_alpha": "causal", "lora_dropout": "causal", "lora_targets": "causal", "projection": "late-interaction",
+    "query_tokens": "late-interaction",
+}  # fmt: skip
 
 
 def open_model(folder: Path, options: TrainOptions) -> TrainedModel:
-    """Open the model in ``folder`` for training; a head is made where there is none.
+    """Open the model in ``folder`` for training; a head or a projection is made where there is none.
 
     Raises:
         InputError: the model is of a kind that cannot be trained here, or reads no inputs as long as asked for.
     """
     checkpoint = read_checkpoint(folder)
-    if checkpoint.kind not in {"cross-encoder", "bi-encoder"} or checkpoint.needs_own_code:
+    family = _family(checkpoint, options)
+    _check_options(family, checkpoint, options)
+    if family in _OPENERS:
+        opener: Any = importlib.import_module(_OPENERS[family])
+        model: TrainedModel = opener.open_trained(checkpoint, options)
+        return model
+    return _open_classifier(checkpoint, options)
+
+
+def longest_input(folder: Path, most: int, options: TrainOptions) -> int:
+    """Return the longest input of a run, for a model that reads up to ``most`` tokens.
+
+    Raises:
+        InputError: a longer one, or one too short to hold anything, was asked for.
+    """
+    if not options.max_tokens:
+        return min(_USUAL_TOKENS, most)
+    if not _LEAST_TOKENS <= options.max_tokens <= most:
         raise InputError(
-            f"The model at {folder} is a {checkpoint.kind} ({checkpoint.described}); what is trained here are sequence "
-            "classifiers, embedders and plain encoders that transformers computes without code of their own."
+            f"max_tokens is {options.max_tokens}; the model at {folder} reads {_LEAST_TOKENS} to {most} tokens."
         )
+    return options.max_tokens
+
+
+def _family(checkpoint: Checkpoint, options: TrainOptions) -> str:
+    kind = checkpoint.kind
+    found = next((family for family, kinds in _KINDS.items() if kind in kinds), None)
+    if found is None or checkpoint.needs_own_code:
+        raise InputError(
+            f"The model at {checkpoint.folder} is a {kind} ({checkpoint.described}); what is trained here are sequence "
+            "classifiers, embedders, plain encoders, late-interaction and causal language models that transformers "
+            "computes without code of their own."
+        )
+    if options.family == "auto":
+        return found
+    if kind not in _KINDS[options.family]:
+        raise InputError(
+            f"family is {options.family}, and the model at {checkpoint.folder} is a {kind} ({checkpoint.described}); "
+            f"a {options.family} is trained from a {' or a '.join(_KINDS[options.family])}."
+        )
+    return options.family
+
+
+def _check_options(family: str, checkpoint: Checkpoint, options: TrainOptions) -> None:
+    """Refuse what would have no effect."""
+    usual = TrainOptions()
+    for name, owner in _OWN.items():
+        if owner != family and getattr(options, name) != getattr(usual, name):
+            raise InputError(
+                f"{name} is for the family {owner}, and the model at {checkpoint.folder} is trained as a {family}; "
+                f"leave {name} out."
+            )
+
+
+def _open_classifier(checkpoint: Checkpoint, options: TrainOptions) -> TrainedModel:
+    folder = checkpoint.folder
     inner = transformer_folder(folder)
     dropout = options.dropout if options.dropout >= 0 else None
     head = _head(checkpoint, options)
@@ -35,9 +106,10 @@ def open_model(folder: Path, options: TrainOptions) -> TrainedModel:
         module.gradient_checkpointing_enable()  # type: ignore[operator]
     segments = int(checkpoint.config.get("type_vocab_size") or 0)
     tokenizer = folder if (folder / "tokenizer.json").is_file() else inner
-    reader = PairEncoder(tokenizer, segments, _max_tokens(checkpoint, options))
-    pad_id = int(checkpoint.config.get("pad_token_id") or 0)
-    return TrainedModel(tokenizer, ClassifierScores(module), reader, pad_id, segments > 1, new_head=head != "own")
+    max_tokens = longest_input(folder, position_limit(checkpoint), options)
+    reader = PairEncoder(tokenizer, segments, max_tokens, int(checkpoint.config.get("pad_token_id") or 0))
+    write = partial(write_classifier, module, tokenizer, max_tokens)
+    return TrainedModel(ClassifierScores(module), reader, write, new_head=head != "own")
 
 
 def _head(checkpoint: Checkpoint, options: TrainOptions) -> str:
@@ -49,15 +121,3 @@ def _head(checkpoint: Checkpoint, options: TrainOptions) -> str:
             'with one. Take head = "mean" or "first".'
         )
     return options.head
-
-
-def _max_tokens(checkpoint: Checkpoint, options: TrainOptions) -> int:
-    positions = position_limit(checkpoint)
-    if not options.max_tokens:
-        return min(_USUAL_TOKENS, positions)
-    if not _LEAST_TOKENS <= options.max_tokens <= positions:
-        raise InputError(
-            f"max_tokens is {options.max_tokens}; the model at {checkpoint.folder} reads {_LEAST_TOKENS} to "
-            f"{positions} tokens."
-        )
-    return options.max_tokens

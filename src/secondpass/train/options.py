@@ -29,7 +29,19 @@ class TrainOptions:
     columns: str = option("", "The files' names for columns, such as query=question,positive=answer.")
     output: str = option("tuned", "Folder for the trained model.")
     loss: str = option("group_softmax", "What is learnt by.")
-    head: str = option("auto", "What the score is read from; auto: the model's own head, else the mean of its tokens.")
+    family: str = option("auto", "What is trained; auto: what the model is, and a cross-encoder of a plain encoder.")
+    head: str = option(
+        "auto", "What a cross-encoder's score is read from; auto: its own head, else the mean of its tokens."
+    )
+    profile: str = option("", "Known model whose form of input a language model is taught in (none: its own name's).")
+    lora_rank: int = option(
+        0, "Language models: train updates of this rank (LoRA) beside the weights (0: all weights)."
+    )
+    lora_alpha: float = option(0.0, "LoRA: updates are multiplied by this over the rank (0: twice the rank).")
+    lora_dropout: float = option(0.0, "LoRA: dropout of what goes into the updates.")
+    lora_targets: str = option("", "LoRA: names of the layers with updates, q_proj,v_proj (none: all but the head).")
+    projection: int = option(128, "New late-interaction models: numbers of a token's vector.")
+    query_tokens: int = option(32, "New late-interaction models: tokens of a question, its expansion included.")
     epochs: float = option(1.0, "How often every question is seen.")
     max_steps: int = option(0, "Steps after which the run ends (0: as many as the epochs have).")
     minutes: float = option(0.0, "Time after which the run ends (0: no limit); the rate falls to 0 by then.")
@@ -41,7 +53,9 @@ class TrainOptions:
     warmup: float = option(0.1, "Share of the steps, or number of steps from 1 on, in which the rate rises.")
     schedule: str = option("linear", "How the rate falls.")
     max_gradient_norm: float = option(1.0, "Gradients are cut to this length (0: never).")
-    max_tokens: int = option(0, "Longest input, question and passage (0: the model's own limit, at most 512).")
+    max_tokens: int = option(
+        0, "Longest input, question and passage; of late interaction the passage (0: its limit, at most 512)."
+    )
     dropout: float = option(-1.0, "Dropout of all layers (negative: the model's own).")
     precision: str = option("auto", "How products are computed; weights stay f32.")
     shard: bool = option(False, "Spread weights and moments over the processes (FSDP) instead of keeping all on each.")
@@ -52,7 +66,7 @@ class TrainOptions:
     checkpoint_minutes: float = option(5.0, "Minutes between checkpoints; what a kill loses at most.")
     stop_on_collapse: bool = option(True, "End a run that learns nothing, and say why.")
     margin: float = option(1.0, "Of the loss margin.")
-    temperature: float = option(1.0, "Of the losses kl and listnet.")
+    temperature: float = option(1.0, "Of the losses group_softmax, kl and listnet.")
     positive_weight: float = option(1.0, "Weight of positives in the loss pointwise.")
     dev_share: float = option(0.1, "Share of the questions held back where no dev data is given.")
     dev_questions: int = option(500, "Most dev questions that are measured.")
@@ -66,6 +80,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
         "group_softmax", "pointwise", "ranknet", "margin", "listnet", "listmle", "p_listmle", "lambda", "margin_mse",
         "kl",
     ),
+    "family": ("auto", "cross-encoder", "causal", "late-interaction"),
     "head": ("auto", "own", "mean", "first"),
     "schedule": ("linear", "cosine", "constant"),
     "precision": ("auto", "f32", "bf16", "fp16"),
@@ -74,6 +89,7 @@ _LEAST: Mapping[str, float] = {
     "epochs": 0, "max_steps": 0, "minutes": 0, "group_size": 2, "batch_size": 1, "accumulation": 1, "learning_rate": 0,
     "weight_decay": 0, "warmup": 0, "max_gradient_norm": 0, "max_tokens": 0, "evaluate_every": 0, "patience": 0,
     "checkpoint_minutes": 0, "dev_questions": 1, "threads": 0, "temperature": 1e-6,
+    "lora_rank": 0, "lora_alpha": 0, "lora_dropout": 0, "projection": 1, "query_tokens": 8,
     "positive_weight": 1e-6, "dev_share": 0, "margin": 0,
 }  # fmt: skip
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from secondpass.train.encoder import ClassifierScores, PairEncoder, batches_of
+from secondpass.models.engine import TokenIds
 from secondpass.train.groups import Group
 from secondpass.train.losses import Groups
 
@@ -25,29 +26,75 @@ class Cutting:
     cut: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StepBatches:
+    """What a module computes of the pairs of a step.
+
+    ``inputs`` are padded batches; ``plan`` says how what is computed of them becomes float32 [P], the scores in the
+    order of the pairs, and goes to the module as it is. ``cut`` of the ``pairs`` did not fit whole.
+    """
+
+    inputs: list[dict[str, Tensor]]
+    plan: Any
+    pairs: int
+    cut: int
+
+
+class TokenCounter(Protocol):
+    """Counts texts in a model's tokens."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest input."""
+        ...
+
+    @property
+    def special_count(self) -> int:
+        """How many tokens an input has beside those of its texts."""
+        ...
+
+    @property
+    def reads_together(self) -> bool:
+        """Whether question and passage are one input."""
+        ...
+
+    def ids(self, texts: Sequence[str]) -> list[TokenIds]:
+        """Return the ids of ``texts``, int64 [L] each, without special tokens."""
+        ...
+
+
+class TextReader(TokenCounter, Protocol):
+    """Reads questions and passages as one kind of model reads them when it serves."""
+
+    def batches(self, groups: Sequence[Group], device: torch.device) -> StepBatches:
+        """Return the batches of all pairs of ``groups``."""
+        ...
+
+    def fits(self, query: str, passage: str) -> bool:
+        """Say whether a pair is read whole."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model in training: what computes scores, and how texts are read for it.
+    """A model in training: what computes scores, how texts are read for it, and how it becomes a folder.
 
+    ``write`` puts weights, settings and tokenizer into an empty folder; the module cannot be trained after it.
     ``new_head``: what its scores are read from was made for this run, and knows nothing at its start.
     """
 
-    tokenizer_folder: Path
-    module: ClassifierScores
-    reader: PairEncoder
-    pad_id: int
-    segments: bool
+    module: nn.Module
+    reader: TextReader
+    write: Callable[[Path], None]
     new_head: bool = False
     cutting: Cutting = field(default_factory=Cutting)
 
-    def batches(self, groups: Sequence[Group], device: torch.device) -> tuple[list[dict[str, Tensor]], Tensor, Fill]:
-        """Return the batches of all pairs of ``groups``, the order of their scores, and what puts them into groups."""
-        encoded = [self.reader.encode(group.query, group.passages) for group in groups]
-        pairs = [pair for one in encoded for pair in one.pairs]
-        self.cutting.pairs += len(pairs)
-        self.cutting.cut += sum(one.cut for one in encoded)
-        batches, order = batches_of(pairs, self.pad_id, self.segments, device)
-        return batches, order, lambda scores: fill(scores, groups)
+    def batches(self, groups: Sequence[Group], device: torch.device) -> tuple[list[dict[str, Tensor]], Any, Fill]:
+        """Return the batches of all pairs of ``groups``, the plan of their scores, and what puts them into groups."""
+        read = self.reader.batches(groups, device)
+        self.cutting.pairs += read.pairs
+        self.cutting.cut += read.cut
+        return read.inputs, read.plan, lambda scores: fill(scores, groups)
 
 
 def fill(scores: Tensor, groups: Sequence[Group]) -> Groups:

@@ -12,14 +12,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
 from secondpass.data.training_findings import CheckReport
 from secondpass.errors import InputError
 from secondpass.models.source import resolve
 from secondpass.train.card import model_card
-from secondpass.train.checkpoints import checkpoint_of, latest_checkpoint, load_checkpoint
+from secondpass.train.checkpoints import checkpoint_of, latest_checkpoint, load_checkpoint, trained_weights
 from secondpass.train.development import Measured
 from secondpass.train.devices import open_accelerator
 from secondpass.train.doctor import examine
@@ -201,7 +199,7 @@ def _finish(
     if general:
         after = measure_model(job.model, job.material.general, measures_of(options), options, accelerator)
         verdicts.append(judge("general", job.material.general, general, after))
-    weights = get_model_state_dict(trained.module, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    weights = trained_weights(trained.module)
     accelerator.wait_for_everyone()
     if not accelerator.is_main_process:
         return None
@@ -230,14 +228,14 @@ def _notes(job: Job, run: Run) -> tuple[str, ...]:
 def _write(job: Job, outcome: Outcome, source: Path, weights: dict[str, Any]) -> None:
     """Write the model from a module that is no longer wrapped, in f32, and the outcome beside the checkpoints."""
     plain = open_model(source, replace(job.options, gradient_checkpointing=False, dropout=-1.0))
-    plain.module.load_state_dict(weights)
+    if unknown := plain.module.load_state_dict(weights, strict=False).unexpected_keys:
+        raise KeyError(f"trained weights without a place: {unknown[:3]}")
     plain.module.eval()
-    pairs = [one for one in probe_pairs(job.material.dev) if not plain.reader.encode(one.query, one.passages).cut]
+    pairs = [one for one in probe_pairs(job.material.dev) if plain.reader.fits(one.query, one.passages[0])]
     scores = score_lists(plain, pairs, replace(job.options, shard=False), torch.device("cpu"))
     probes = [(one, float(values[0])) for one, values in zip(pairs, scores, strict=True)]
     card = model_card(job.options, outcome.verdicts, outcome.run.seconds, outcome.notes)
-    module: nn.Module = plain.module.model
-    save_model(module, plain.tokenizer_folder, outcome.output, plain.reader.max_tokens, probes, card)
+    save_model(plain.write, outcome.output, probes, card)
     record = json.dumps(outcome_record(outcome), ensure_ascii=False, indent=1)
     (job.folder / _OUTCOME).write_text(record, encoding="utf-8")
 

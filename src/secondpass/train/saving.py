@@ -13,14 +13,14 @@ from typing import Any
 from safetensors import SafetensorError
 
 from secondpass.errors import InputError, StoreError
-from secondpass.models.probes import PROBES
+from secondpass.models.probes import PROBES, Probe, write_probes
 from secondpass.train.development import DevList
 from secondpass.train.encoder import quiet
 from secondpass.types import FloatArray
 
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentencepiece.bpe.model",
-    "spiece.model", "merges.txt", "vocab.json", "added_tokens.json",
+    "spiece.model", "tokenizer.model", "merges.txt", "vocab.json", "added_tokens.json",
 )  # fmt: skip
 _PROBE_PAIRS = (
     ("西安交大在哪个城市？", "西安交通大学位于陕西省西安市。"),
@@ -53,17 +53,10 @@ def probe_pairs(dev: Sequence[DevList]) -> list[DevList]:
     return [DevList(str(i), query, (passage,), (1,)) for i, (query, passage) in enumerate((*_PROBE_PAIRS, *own))]
 
 
-def save_model(
-    module: Any,
-    tokenizer_folder: Path,
-    output: Path,
-    max_tokens: int,
-    probes: Sequence[tuple[DevList, float]],
-    card: str,
-) -> None:
+def save_model(write: Callable[[Path], None], output: Path, probes: Sequence[tuple[DevList, float]], card: str) -> None:
     """Write the trained model to ``output``: all or nothing, what stood there before stays until then.
 
-    The tokenizer is taken over file by file. ``probes`` are pairs with their scores, in f32.
+    ``write`` puts weights, settings and tokenizer into a folder. ``probes`` are pairs with their scores, in f32.
 
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
@@ -71,15 +64,8 @@ def save_model(
     output.parent.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
-        _set_config(module, max_tokens)
-        with quiet():
-            module.save_pretrained(place)
-        for name in _TOKENIZER_FILES:
-            if (tokenizer_folder / name).is_file():
-                shutil.copyfile(tokenizer_folder / name, place / name)
-        _set_limit(place / "tokenizer_config.json", max_tokens)
-        kept = [{"query": one.query, "passage": one.passages[0], "score": score} for one, score in probes]
-        (place / PROBES).write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
+        write(place)
+        write_probes(place, [Probe(one.query, one.passages[0], score) for one, score in probes])
         (place / "README.md").write_text(card, encoding="utf-8")
         place.chmod(0o755)
         if output.exists():
@@ -94,11 +80,23 @@ def save_model(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _set_config(module: Any, max_tokens: int) -> None:
+def write_classifier(module: Any, tokenizer_folder: Path, max_tokens: int, place: Path) -> None:
+    """Write a sequence classifier of transformers; the tokenizer is taken over file by file."""
     config = module.config
     # sentence-transformers would put scores through the logistic function; a score is the number that was trained.
     config.sentence_transformers = {"activation_fn": "torch.nn.modules.linear.Identity", "version": ">=4"}
     config.secondpass = {"max_tokens": max_tokens, "version": version("secondpass")}
+    with quiet():
+        module.save_pretrained(place)
+    copy_files(tokenizer_folder, place, TOKENIZER_FILES)
+    _set_limit(place / "tokenizer_config.json", max_tokens)
+
+
+def copy_files(folder: Path, place: Path, names: Sequence[str]) -> None:
+    """Copy those files of ``folder`` that are there."""
+    for name in names:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, place / name)
 
 
 def _set_limit(path: Path, max_tokens: int) -> None:

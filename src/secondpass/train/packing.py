@@ -1,0 +1,38 @@
+"""Token sequences of a step to padded batches of like lengths: little of what is computed is padding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from secondpass.models.batching import plan
+from secondpass.models.engine import TokenIds
+
+_PAD_BUDGET_CPU, _PAD_BUDGET_GPU = 4096, 65_536
+"""Padded tokens of one forward pass: on a CPU small ones waste less, on a GPU large ones keep it busy."""
+
+
+def planned(lengths: Sequence[int], device: torch.device) -> tuple[list[list[int]], Tensor]:
+    """Return which sequences go together, and int64 [P], where each one's number stands after all batches."""
+    batches = plan(lengths, _PAD_BUDGET_CPU if device.type == "cpu" else _PAD_BUDGET_GPU)
+    order = torch.empty(len(lengths), dtype=torch.long)
+    order[torch.tensor([index for batch in batches for index in batch], dtype=torch.long)] = torch.arange(len(lengths))
+    return batches, order.to(device)
+
+
+def padded(sequences: Sequence[TokenIds], pad_id: int) -> npt.NDArray[np.int64]:
+    """Return sequences, int64 [L_i] each, as int64 [B, L], filled up on the right."""
+    ids = np.full((len(sequences), max(len(one) for one in sequences)), pad_id, dtype=np.int64)
+    for row, one in enumerate(sequences):
+        ids[row, : len(one)] = one
+    return ids
+
+
+def on_device(arrays: Mapping[str, npt.NDArray[Any]], device: torch.device) -> dict[str, Tensor]:
+    """Return arrays as tensors on ``device``."""
+    return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}
