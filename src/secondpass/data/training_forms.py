@@ -25,8 +25,8 @@ FormName = Literal["flag", "triplets", "pairs", "lists", "messages", "beir", "tr
 LINE_FORMS: tuple[FormName, ...] = ("flag", "triplets", "pairs", "lists", "messages")
 FOLDER_FORMS: tuple[FormName, ...] = ("beir", "trec")
 _NUMBERED = re.compile(r"negative_(\d+)")
-_ANYWHERE = ("id", "provenance", "prompt")
-"""Keys that every form of lines may have."""
+_ANYWHERE = ("id", "provenance", "prompt", "answers")
+"""Keys that every form of lines may have; ``answers``: the words of a positive that answer the question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,6 +234,8 @@ def _example(
         if not isinstance(record["id"], str | int) or isinstance(record["id"], bool):
             raise fields.wrong("id", named(record["id"]), "a text or a whole number")
         known["id"] = record["id"]
+    if "answers" in record:
+        known["answers"] = list(fields.texts("answers"))
     return TrainExample(
         query=fields.text("query"),
         positives=positives,

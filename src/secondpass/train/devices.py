@@ -16,6 +16,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from secondpass.errors import InputError
+from secondpass.train.evidence import HEAD_SPEED, EvidenceScores
 from secondpass.train.groups import Group
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TrainedModel
@@ -68,11 +69,19 @@ def prepare(model: TrainedModel, options: TrainOptions, accelerator: Accelerator
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return the trained parameters, matrices apart from biases and norms, which do not decay."""
+    """Return the trained parameters: matrices apart from biases and norms, which do not decay, and an evidence head.
+
+    ``speed``: how many times a group's learning rate is that of the others.
+    """
+    head = {id(value) for value in module.head.parameters()} if isinstance(module, EvidenceScores) else set()
     trained = [value for value in module.parameters() if value.requires_grad]
-    matrices = [value for value in trained if value.ndim > 1]
-    others = [value for value in trained if value.ndim < 2]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    body = [value for value in trained if id(value) not in head]
+    groups: list[dict[str, Any]] = [
+        {"params": [value for value in body if value.ndim > 1], "weight_decay": weight_decay, "speed": 1.0},
+        {"params": [value for value in body if value.ndim < 2], "weight_decay": 0.0, "speed": 1.0},
+        {"params": [value for value in trained if id(value) in head], "weight_decay": 0.0, "speed": HEAD_SPEED},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def summed(values: list[float], accelerator: Accelerator) -> list[float]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,6 +25,7 @@ from secondpass.errors import InputError
 from secondpass.models.engine import TokenIds
 from secondpass.models.pair_reading import longest_first
 from secondpass.models.tokenizer import TextTokenizer
+from secondpass.train.answer_places import PLACES, Places, answer_places
 from secondpass.train.groups import Group
 from secondpass.train.mean_layer import KINDS, add_mean_layer
 from secondpass.train.packing import on_device, padded, planned
@@ -37,10 +39,15 @@ _DROPOUTS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """The ids of one pair, int64 [L], and where its second text begins (L where nothing tells the two apart)."""
+    """The ids of one pair, int64 [L], and where its second text begins (L where nothing tells the two apart).
+
+    ``passage``: where the passage begins and ends. ``answers``: first and last token of each place of the answer.
+    """
 
     ids: TokenIds
     second_start: int
+    passage: tuple[int, int] = (0, 0)
+    answers: Places = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +81,26 @@ class PairEncoder:
         """Return the ids of ``texts``, without special tokens."""
         return [text.ids for text in self._tokenizer.encode(texts)]
 
-    def encode(self, query: str, passages: Sequence[str]) -> Encoded:
-        """Return the pairs of ``query`` with each of ``passages``."""
-        question, *texts = self.ids([query, *passages])
+    def encode(self, query: str, passages: Sequence[str], answers: Sequence[str] = ()) -> Encoded:
+        """Return the pairs of ``query`` with each of ``passages``; ``answers`` are looked for in the first one."""
+        question, *texts = self._tokenizer.encode([query, *passages])
         room = self.max_tokens - self._template.special_count
         pairs, cut = [], 0
-        for text in texts:
+        for number, text in enumerate(texts):
             kept = longest_first(len(question), len(text), room)
             cut += kept != (len(question), len(text))
-            pairs.append(Pair(*self._template.join(question[: kept[0]], text[: kept[1]])))
+            start = len(self._template.prefix) + kept[0] + len(self._template.middle)
+            places: Places = ()
+            if number == 0 and answers and text.offsets is not None:
+                found = answer_places(passages[0], text.offsets[: kept[1]], answers)
+                places = tuple((start + first, start + last) for first, last in found)
+            ids, second_start = self._template.join(question.ids[: kept[0]], text.ids[: kept[1]])
+            pairs.append(Pair(ids, second_start, (start, start + kept[1]), places))
         return Encoded(tuple(pairs), cut)
 
     def batches(self, groups: Sequence[Group], device: torch.device) -> StepBatches:
         """Return the batches of all pairs of ``groups``, and the order of their logits."""
-        encoded = [self.encode(group.query, group.passages) for group in groups]
+        encoded = [self.encode(group.query, group.passages, group.answers) for group in groups]
         pairs = [pair for one in encoded for pair in one.pairs]
         inputs, order = batches_of(pairs, self._pad_id, self._segments, device)
         return StepBatches(inputs, order, len(pairs), sum(one.cut for one in encoded))
@@ -106,8 +119,13 @@ class ClassifierScores(nn.Module):
 
     def forward(self, batches: Sequence[dict[str, Tensor]], order: Tensor) -> Tensor:
         """Return float32 [P], the logits of all ``batches`` in the order in which their pairs were given."""
-        logits = torch.cat([self.model(**batch).logits[:, 0].float() for batch in batches])
-        return logits[order]
+        return torch.cat([self.logits(batch) for batch in batches])[order]
+
+    def logits(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return float32 [B], the logits of one batch; where answers stand in it is not looked at."""
+        inputs = {name: values for name, values in batch.items() if name not in PLACES}
+        logits: Tensor = self.model(**inputs).logits[:, 0].float()
+        return logits
 
 
 def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -> nn.Module:
@@ -198,5 +216,18 @@ def _padded(pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.de
     for row, pair in enumerate(pairs):
         mask[row, : len(pair.ids)] = 1
         types[row, pair.second_start : len(pair.ids)] = 1
-    arrays = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": types} if segments else {})
+    arrays: dict[str, npt.NDArray[Any]] = {"input_ids": ids, "attention_mask": mask}
+    arrays |= {"token_type_ids": types} if segments else {}
+    if any(pair.answers for pair in pairs):
+        arrays |= _places(pairs, ids.shape[1])
     return on_device(arrays, device)
+
+
+def _places(pairs: Sequence[Pair], width: int) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which tokens are the passage's, which begin an answer and which end one, bool [B, L] each."""
+    passage, firsts, lasts = (np.zeros((len(pairs), width), dtype=bool) for _ in PLACES)
+    for row, pair in enumerate(pairs):
+        passage[row, slice(*pair.passage)] = True
+        for first, last in pair.answers:
+            firsts[row, first] = lasts[row, last] = True
+    return dict(zip(PLACES, (passage, firsts, lasts), strict=True))

@@ -20,13 +20,15 @@ from secondpass.data.training import TrainExample
 class Group:
     """One question with the passages of one step, the relevant one first.
 
-    ``teacher``: raw scores, one a passage, where every one of them has any.
+    ``teacher``: raw scores, one a passage, where every one of them has any. ``answers``: the words of the first passage
+    that answer, where an example names any.
     """
 
     query: str
     passages: tuple[str, ...]
     grades: tuple[float, ...]
     teacher: tuple[float, ...] | None = None
+    answers: tuple[str, ...] = ()
 
 
 def make_group(example: TrainExample, size: int, seed: int, epoch: int, index: int) -> Group:
@@ -46,7 +48,14 @@ def make_group(example: TrainExample, size: int, seed: int, epoch: int, index: i
         (example.positives[positive], *(example.negatives[place] for place in negatives)),
         (1.0, *(0.0 for _ in negatives)),
         teacher,
+        answers_of(example),
     )
+
+
+def answers_of(example: TrainExample) -> tuple[str, ...]:
+    """Return the words that answer, where the example names any."""
+    answers = example.provenance.get("answers", ())
+    return tuple(map(str, answers)) if isinstance(answers, list | tuple) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from secondpass.train.checkpoints import keep_only, latest_checkpoint, load_checkpoint, read_state, save_checkpoint
 from secondpass.train.development import MEASURES, Measured
 from secondpass.train.devices import in_step, prepare, summed
+from secondpass.train.evidence import parted
 from secondpass.train.groups import Group, Schedule, step_groups
 from secondpass.train.interruption import Interruption
 from secondpass.train.losses import Groups, Loss, LossOptions, nothing_learned, open_loss
@@ -94,19 +95,20 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
     with Interruption() as interruption:
         while (progress := _progress(run, steps, options.minutes * 60)) < 1:
             for group in optimizer.param_groups:
-                group["lr"] = options.learning_rate * rate_factor(progress, steps, options)
+                group["lr"] = group["speed"] * options.learning_rate * rate_factor(progress, steps, options)
             torch.manual_seed(options.seed + run.step * 1009 + accelerator.process_index)  # of dropout
             groups = step_groups(job.material.examples, schedule, run.step, options.group_size)
             module.train()
-            total, spread = _step(job, groups, module, optimizer, accelerator, loss)
+            sums = _step(job, groups, module, optimizer, accelerator, loss)
             # One clock, and one answer to whether to stop, for all processes.
             clock = before + time.monotonic() - started if accelerator.is_main_process else 0.0
-            total, spread, run.seconds, asked = summed([total, spread, clock, interruption.asked], accelerator)
+            *sums, run.seconds, asked = summed([*sums, clock, interruption.asked], accelerator)
             run.step += 1
             run.pairs += sum(len(group.passages) for group in groups)
-            value, spread, line = total / len(groups), spread / len(groups), _line(groups, options)
+            value, spread, line = sums[0] / len(groups), sums[1] / len(groups), _line(groups, options)
             watch.see(value, line, spread / options.temperature)
             record = {"event": "step", "step": run.step, "steps": steps, "loss": value, "line": line, "spread": spread}
+            record |= {"evidence": sums[2] / sums[3]} if sums[3] else {}
             job.listener(record | {"rate": rate_of(optimizer), "seconds": run.seconds, "pairs": run.pairs})
             collapse = watch.collapse(run.step)
             stop = bool(asked) or bool(collapse and options.stop_on_collapse)
@@ -125,29 +127,33 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
 
 def _step(
     job: Job, groups: Sequence[Group], module: nn.Module, optimizer: Any, accelerator: Accelerator, loss: Loss
-) -> tuple[float, float]:
-    """Take one step on this process's share of ``groups``; return the sums of its losses and of its spreads."""
+) -> list[float]:
+    """Take one step on this process's share of ``groups``.
+
+    Return the sums of its losses, of its spreads, and of what was lost on answers' places, and how many of those.
+    """
     mine = groups[accelerator.process_index :: accelerator.num_processes]
     parts = [mine[place :: job.options.accumulation] for place in range(job.options.accumulation)]
     parts = [part for part in parts if part]
-    total, spread = torch.zeros((), device=accelerator.device), torch.zeros((), device=accelerator.device)
+    sums = torch.zeros(4, device=accelerator.device)
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         with nullcontext() if last else accelerator.no_sync(module):
             batches, order, shape = job.model.batches(part, accelerator.device)
             with accelerator.autocast():
-                scores = module(in_step(batches, job.options), order)
+                scores, beside = parted(module(in_step(batches, job.options), order))
             filled = shape(scores)
             losses = loss(filled).sum()
+            learned = losses if beside is None else losses + job.options.evidence * beside.sum()
             # Gradients of processes are averaged; every group of the step counts once.
-            accelerator.backward(losses * accelerator.num_processes / len(groups))
-        total += losses.detach()
-        spread += _spread(filled).sum()
+            accelerator.backward(learned * accelerator.num_processes / len(groups))
+        places = torch.zeros(1, device=accelerator.device) if beside is None else beside.detach()
+        sums += torch.stack([losses.detach(), _spread(filled).sum(), places.sum(), (places > 0).sum()])
     if job.options.max_gradient_norm:
         accelerator.clip_grad_norm_(module.parameters(), job.options.max_gradient_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return float(total), float(spread)
+    return [float(value) for value in sums]
 
 
 def _spread(groups: Groups) -> Tensor:

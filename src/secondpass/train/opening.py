@@ -12,6 +12,7 @@ from secondpass.models.checkpoint import Checkpoint, read_checkpoint
 from secondpass.models.cross_encoder import position_limit
 from secondpass.models.module_list import transformer_folder
 from secondpass.train.encoder import ClassifierScores, PairEncoder, open_classifier
+from secondpass.train.evidence import EvidenceScores
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TrainedModel
 from secondpass.train.saving import write_classifier
@@ -29,7 +30,7 @@ _OPENERS = {
 }
 # Options that mean something for one family alone.
 _OWN = {
-    "head": "cross-encoder", "profile": "causal", "lora_rank": "causal",
+    "head": "cross-encoder", "evidence": "cross-encoder", "profile": "causal", "lora_rank": "causal",
     "lora_alpha": "causal", "lora_dropout": "causal", "lora_targets": "causal", "projection": "late-interaction",
     "query_tokens": "late-interaction",
 }  # fmt: skip
@@ -109,7 +110,15 @@ def _open_classifier(checkpoint: Checkpoint, options: TrainOptions) -> TrainedMo
     max_tokens = longest_input(folder, position_limit(checkpoint), options)
     reader = PairEncoder(tokenizer, segments, max_tokens, int(checkpoint.config.get("pad_token_id") or 0))
     write = partial(write_classifier, module, tokenizer, max_tokens)
-    return TrainedModel(ClassifierScores(module), reader, write, new_head=head != "own")
+    if not options.evidence:
+        return TrainedModel(ClassifierScores(module), reader, write, new_head=head != "own")
+    evidence = EvidenceScores(module, folder)
+
+    def write_both(place: Path) -> None:
+        write(place)
+        evidence.save_head(place)
+
+    return TrainedModel(evidence, reader, write_both, new_head=head != "own")
 
 
 def _head(checkpoint: Checkpoint, options: TrainOptions) -> str:

@@ -29,6 +29,9 @@ class TrainOptions:
     columns: str = option("", "The files' names for columns, such as query=question,positive=answer.")
     output: str = option("tuned", "Folder for the trained model.")
     loss: str = option("group_softmax", "What is learnt by.")
+    evidence: float = option(
+        0.0, "Weight of learning where answers stand, by the examples' `answers` (0: not learned)."
+    )
     family: str = option("auto", "What is trained; auto: what the model is, and a cross-encoder of a plain encoder.")
     head: str = option(
         "auto", "What a cross-encoder's score is read from; auto: its own head, else the mean of its tokens."
@@ -90,7 +93,7 @@ _LEAST: Mapping[str, float] = {
     "weight_decay": 0, "warmup": 0, "max_gradient_norm": 0, "max_tokens": 0, "evaluate_every": 0, "patience": 0,
     "checkpoint_minutes": 0, "dev_questions": 1, "threads": 0, "temperature": 1e-6,
     "lora_rank": 0, "lora_alpha": 0, "lora_dropout": 0, "projection": 1, "query_tokens": 8,
-    "positive_weight": 1e-6, "dev_share": 0, "margin": 0,
+    "positive_weight": 1e-6, "dev_share": 0, "margin": 0, "evidence": 0,
 }  # fmt: skip
 
 

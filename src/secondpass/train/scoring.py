@@ -10,6 +10,7 @@ from accelerate.utils import gather_object
 
 from secondpass.train.development import DevList, Measured, measure
 from secondpass.train.devices import in_step
+from secondpass.train.evidence import parted
 from secondpass.train.groups import Group
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TrainedModel
@@ -42,6 +43,6 @@ def score_lists(
         part = lists[start : start + _LISTS_AT_ONCE]
         groups = [Group(one.query, one.passages, (0.0,) * len(one.passages)) for one in part]
         batches, order, _ = model.batches(groups, device)
-        values = model.module(in_step(batches, options), order).float().cpu()
+        values = parted(model.module(in_step(batches, options), order))[0].float().cpu()
         scores += [one.numpy() for one in values.split([len(group.passages) for group in groups])]
     return scores

@@ -1,0 +1,81 @@
+"""Learn where in a relevant passage the answer stands, beside how relevant the passage is, in the same pass.
+
+A linear layer on the states that go into the last layer gives every token a logit as the answer's first and as its
+last one (Devlin et al., arXiv:1810.04805, section 4.2). An answer that stands in a passage several times is learned by
+the sum of its places' probabilities (Clark and Gardner, arXiv:1710.10723), since nobody said which one was meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from secondpass.errors import InputError
+from secondpass.models.weight_files import SPANS_FILE
+from secondpass.train.encoder import ClassifierScores
+
+HEAD_SPEED = 20.0
+"""How many times faster than the body the head learns: it is one new layer on states that mean much already."""
+
+
+class EvidenceScores(ClassifierScores):
+    """A classifier that also says where the answer stands; a head that is in the model's ``folder`` is taken up."""
+
+    def __init__(self, model: nn.Module, folder: Path) -> None:
+        super().__init__(model)
+        config: Any = model.config
+        self.head = nn.Linear(config.hidden_size, 2)
+        nn.init.zeros_(self.head.bias)
+        if (folder / SPANS_FILE).is_file():
+            self.head.load_state_dict(load_file(folder / SPANS_FILE))
+        base = getattr(model, str(model.base_model_prefix), None)
+        layers = getattr(getattr(base, "encoder", None), "layer", None)
+        if layers is None:
+            raise InputError(
+                f"Evidence is learned from the states before an encoder's last layer; the architecture "
+                f"{config.model_type} has none that are known. Take evidence = 0."
+            )
+        self._states: list[Tensor] = []
+        layers[-1].register_forward_pre_hook(self._keep)
+
+    def forward(self, batches: Sequence[dict[str, Tensor]], order: Tensor) -> Tensor:
+        """Return float32 [P, 2]: the logit of each pair, and its loss of the places (0 where there are none)."""
+        rows = []
+        for batch in batches:
+            self._states.clear()
+            logits = self.logits(batch)
+            spans = self.head(self._states.pop()).float()  # (B, L, 2)
+            rows.append(torch.stack([logits, place_losses(spans, batch)], dim=1))
+        return torch.cat(rows)[order]
+
+    def _keep(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._states.append(inputs[0])
+
+    def save_head(self, folder: Path) -> None:
+        """Write the head beside the checkpoint in ``folder``."""
+        save_file({name: values.contiguous() for name, values in self.head.state_dict().items()}, folder / SPANS_FILE)
+
+
+def place_losses(spans: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Return float32 [B], the mean of the losses of first and last token: ``-ln sum of p over the answer's places``."""
+    if "firsts" not in batch:
+        return 0.0 * spans.sum(dim=(1, 2))
+    outside = ~batch["passage"]
+    losses = torch.zeros(len(spans), device=spans.device)
+    there = batch["firsts"].any(dim=1)
+    for side, name in enumerate(("firsts", "lasts")):
+        logits = spans[:, :, side].masked_fill(outside, -1e4)
+        chosen = logits.masked_fill(~batch[name], -1e4)
+        loss = logits.logsumexp(dim=1) - chosen.logsumexp(dim=1)
+        losses = losses + 0.5 * torch.where(there, loss, 0.0 * logits.sum(dim=1))
+    return losses
+
+
+def parted(output: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return the scores of a forward pass, float32 [P], and what is learned beside them, float32 [P], where it is."""
+    return (output[:, 0], output[:, 1]) if output.ndim == 2 else (output, None)

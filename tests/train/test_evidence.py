@@ -1,0 +1,95 @@
+"""Where answers stand is learned beside relevance, in the same pass."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.train.runs import metrics, run, settings
+from torch.nn import functional
+
+from secondpass.errors import InputError
+from secondpass.models.weight_files import SPANS_FILE
+from secondpass.train.evidence import place_losses
+
+
+def batch_of(width: int, passage: slice, firsts: list[int], lasts: list[int]) -> dict[str, torch.Tensor]:
+    parts = {name: torch.zeros(1, width, dtype=torch.bool) for name in ("passage", "firsts", "lasts")}
+    parts["passage"][0, passage] = True
+    parts["firsts"][0, firsts] = True
+    parts["lasts"][0, lasts] = True
+    return parts
+
+
+def test_one_place_is_learned_by_the_cross_entropies_of_its_ends() -> None:
+    spans = torch.randn(1, 9, 2)
+    found = place_losses(spans, batch_of(9, slice(3, 8), [4], [6]))
+    within = spans[:, 3:8]
+    expected = 0.5 * (
+        functional.cross_entropy(within[:, :, 0], torch.tensor([1]))
+        + functional.cross_entropy(within[:, :, 1], torch.tensor([3]))
+    )
+    torch.testing.assert_close(found, expected[None])
+
+
+def test_several_places_are_learned_by_the_sum_of_their_probabilities() -> None:
+    spans = torch.randn(1, 6, 2)
+    found = place_losses(spans, batch_of(6, slice(0, 6), [1, 4], [2, 5]))
+    chances = spans.softmax(dim=1)
+    expected = -0.5 * (chances[0, [1, 4], 0].sum().log() + chances[0, [2, 5], 1].sum().log())
+    torch.testing.assert_close(found, expected[None])
+
+
+def test_a_pair_without_an_answer_teaches_nothing_of_places() -> None:
+    spans = torch.randn(1, 6, 2, requires_grad=True)
+    place_losses(spans, batch_of(6, slice(0, 6), [], [])).sum().backward()
+    assert spans.grad is not None
+    assert not spans.grad.any()
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Questions that name what stands behind a sign in the passage, Chinese and English."""
+    folder = tmp_path_factory.mktemp("answered")
+    rows = []
+    for number in range(24):
+        answer, wrong = ("东海" if number % 2 else "harbour"), ("没有" if number % 2 else "nothing")
+        text = f"长江流入{answer}。" if number % 2 else f"the river ends in the {answer}."
+        rows.append({"query": f"{number}?", "pos": [text], "neg": [wrong, f"{wrong} {number}"], "answers": [answer]})
+    for name, part in (("train", rows[:18]), ("dev", rows[18:])):
+        lines = [json.dumps(row, ensure_ascii=False) for row in part]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_both_are_learned_and_the_head_is_kept_beside_the_checkpoint(
+    embedder: Path, answered: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "证据"
+    run(settings(embedder, answered, output, max_steps=40, evaluate_every=40, evidence=1.0))
+    steps = [record for record in metrics(output) if record["event"] == "step"]
+    assert steps[-1]["loss"] < 0.5 * steps[0]["loss"]
+    assert steps[-1]["evidence"] < 0.5 * steps[0]["evidence"]
+    head = load_file(output / SPANS_FILE)
+    assert {name: tuple(value.shape) for name, value in head.items()} == {"weight": (2, 32), "bias": (2,)}
+
+
+def test_a_head_that_is_there_is_taken_up(embedder: Path, answered: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(settings(embedder, answered, first, max_steps=2, evidence=1.0))
+    run(settings(first, answered, second, max_steps=1, evidence=1.0, learning_rate=0.0))
+    before, after = load_file(first / SPANS_FILE), load_file(second / SPANS_FILE)
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_without_the_option_no_head_is_made(embedder: Path, answered: Path, tmp_path: Path) -> None:
+    run(settings(embedder, answered, tmp_path / "plain", max_steps=1))
+    assert not (tmp_path / "plain" / SPANS_FILE).exists()
+
+
+def test_a_weight_below_zero_is_refused() -> None:
+    with pytest.raises(InputError, match="evidence"):
+        run({"evidence": -1.0})
