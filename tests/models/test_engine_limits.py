@@ -17,7 +17,9 @@ from secondpass.models.engines import open_engine
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ("onnx", "openvino")
-PRECISIONS = (("onnx", "f32"), ("onnx", "int8"), ("openvino", "f32"), ("openvino", "int8"), ("torch", "f32"))
+PRECISIONS = (
+    ("onnx", "f32"), ("onnx", "int8"), ("openvino", "f32"), ("openvino", "int8"), ("numpy", "f32"), ("torch", "f32"),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -19,7 +19,7 @@ from secondpass.models.engine import EngineOptions
 from secondpass.models.engines import engine_rate, installed_engines, open_engine
 
 ONE_THREAD = EngineOptions(threads=1)
-NAMES = ("onnx", "openvino")
+NAMES = ("onnx", "openvino", "numpy")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,7 +48,7 @@ def named(name, precision="f32", threads=1):
 
 
 def test_the_installed_engines_are_named_without_importing_them():
-    assert installed_engines() == ["openvino", "onnx", "torch"]
+    assert installed_engines() == ["openvino", "onnx", "numpy", "torch"]
     code = "import sys; from secondpass.models import engines; engines.installed_engines(); print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not any(f"'{name}'" in loaded for name in ("torch", "onnxruntime", "openvino", "onnx"))
@@ -69,7 +69,7 @@ def test_auto_measures_every_engine_once_and_remembers_the_fastest(folder, rates
 
     monkeypatch.setattr(engines, "measure", pretend)
     assert open_engine(folder, "classify", ONE_THREAD).name == "onnx"
-    assert measured[:2] == ["openvino", "onnx"]
+    assert measured[:3] == ["openvino", "onnx", "numpy"]
     count = len(measured)
     assert open_engine(folder, "classify", ONE_THREAD).name == "onnx"
     assert len(measured) == count
@@ -105,7 +105,7 @@ def test_a_choice_that_nobody_can_read_any_more_is_made_again(folder, rates):
     open_engine(folder, "classify", ONE_THREAD)
     kept = json.loads(rates.read_text(encoding="utf-8"))
     rates.write_text(json.dumps({key: entry | {"engine": "abacus"} for key, entry in kept.items()}), encoding="utf-8")
-    assert open_engine(folder, "classify", ONE_THREAD).name in {"openvino", "onnx", "torch"}
+    assert open_engine(folder, "classify", ONE_THREAD).name in {"openvino", "onnx", "numpy"}
 
 
 def test_exact_scores_on_a_cpu_do_not_wait_for_torch(folder, rates):
@@ -119,7 +119,7 @@ def test_exact_scores_on_a_cpu_do_not_wait_for_torch(folder, rates):
     """
     for _ in range(2):  # measured, then remembered
         done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
-        assert done.stdout.split() in (["openvino", "False"], ["onnx", "False"])
+        assert done.stdout.split() in (["openvino", "False"], ["onnx", "False"], ["numpy", "False"])
     assert not any(entry["engine"] == "torch" for entry in json.loads(rates.read_text(encoding="utf-8")).values())
 
 
@@ -147,7 +147,9 @@ def test_int8_is_never_chosen_unasked(folder, rates):
         (named("onnx", "bf16"), "computes in f32 or int8, not in bf16; the engines openvino and torch"),
         (EngineOptions("onnx", device="cuda"), "on the cpu, not on cuda"),
         (EngineOptions("openvino", device="cuda:1"), "on the cpu, not on cuda:1"),
-        (EngineOptions("abacus"), "no engine named 'abacus'; known are auto, openvino, onnx, torch"),
+        (named("numpy", "int8"), "computes in f32 on the cpu, not in int8"),
+        (EngineOptions("numpy", device="cuda"), "not in f32 on cuda"),
+        (EngineOptions("abacus"), "no engine named 'abacus'; known are auto, openvino, onnx, numpy, torch"),
     ],
 )
 def test_what_an_engine_cannot_do_is_refused(folder, options, words):

@@ -23,7 +23,7 @@ from secondpass.models.span_head import classifier_head
 from secondpass.models.torch_encoder import TorchEncoderEngine
 from secondpass.models.transformers_encoder import TransformersEncoderEngine
 
-ENGINES = ("onnx", "openvino", "torch")
+ENGINES = ("onnx", "openvino", "numpy", "torch")
 QUESTIONS = ("长江有多长？", "Who invented the telephone?", "在 Python 里怎样 start 事件循环")
 PASSAGES = (*SENTENCES, EMOJI_AND_WIDE, "北京plug在Python 3.11中（per-second）", "字", "a")
 LENGTHS = (9, 31, 4, 57)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from secondpass.types import FloatArray
 
 TokenIds: TypeAlias = npt.NDArray[np.int64]
-EngineName = Literal["auto", "openvino", "onnx", "torch"]
+EngineName = Literal["auto", "openvino", "onnx", "numpy", "torch"]
 Precision = Literal["f32", "bf16", "int8"]
 Head = Literal["classify", "classify_spans", "tokens"]
 """``classify``: logits of a sequence classifier. ``tokens``: one vector per token (late interaction).

@@ -20,6 +20,9 @@ from secondpass.models.engine_files import cache_folder, write_atomically
 
 _log = logging.getLogger(__name__)
 _SEQUENCES, _LENGTH = 4, 256
+_NAMES: Mapping[str, EngineName] = {
+    "openvino": "openvino", "onnx": "onnx", "numpy": "numpy", "torch": "torch",
+}  # fmt: skip
 _RUNS, _SECONDS = 3, 0.3
 
 
@@ -53,7 +56,7 @@ def remembered(key: str) -> EngineRate | None:
     if not isinstance(entry, dict):
         return None
     engine, precision, rate = entry.get("engine"), entry.get("precision"), entry.get("tokens_per_second")
-    if engine not in {"openvino", "onnx", "torch"} or precision not in {"f32", "bf16", "int8"}:
+    if engine not in _NAMES or precision not in {"f32", "bf16", "int8"}:
         return None
     return EngineRate(engine, precision, float(rate)) if isinstance(rate, int | float) and rate > 0 else None
 
@@ -90,8 +93,7 @@ def machine() -> str:
 
 
 def _name(engine: EncoderEngine) -> EngineName:
-    names: Mapping[str, EngineName] = {"openvino": "openvino", "onnx": "onnx", "torch": "torch"}
-    return names[engine.name]
+    return _NAMES[engine.name]
 
 
 def _file() -> Path:

@@ -21,17 +21,20 @@ _log = logging.getLogger(__name__)
 _PLACES: dict[EngineName, str] = {
     "openvino": "secondpass.models.openvino:OpenVinoEngine",
     "onnx": "secondpass.models.onnx:OnnxEngine",
+    "numpy": "secondpass.models.numpy_encoder:NumpyEngine",
     "torch": "secondpass.models.torch_engine:open_torch_engine",
 }
 _ANY_IN_TORCH = "secondpass.models.transformers_encoder:TransformersEncoderEngine"
 _PACKAGES: dict[EngineName, tuple[str, ...]] = {
     "openvino": ("openvino", "onnx", "tokenizers", "safetensors"),
     "onnx": ("onnxruntime", "onnx", "tokenizers", "safetensors"),
+    "numpy": ("numpy", "tokenizers", "safetensors"),
     "torch": ("torch", "safetensors"),
 }
 _PRECISIONS: dict[EngineName, tuple[Precision, ...]] = {
     "openvino": ("f32", "bf16", "int8"),
     "onnx": ("f32", "int8"),
+    "numpy": ("f32",),
     "torch": ("f32", "bf16"),
 }
 _SHAPE = (
