@@ -11,6 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from secondpass.cli.main import main
+
 
 def test_an_index_is_mined(run: Callable[..., Any], indexed: Path, tmp_path: Path) -> None:
     line = {"query": "西安交大由哪几个学校合并的", "pos": ["2000年三校合并，组建新的西安交通大学。"], "neg": []}
@@ -50,3 +54,22 @@ def test_a_killed_run_goes_on_and_ends_like_an_undisturbed_one(run: Callable[...
     assert "rows were done before" in done.stdout
     run("data", "mine", "train.jsonl", "whole.jsonl", *arguments)
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_what_a_file_cannot_be_searched_by_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "语料.jsonl").write_text('{"text": "西安城墙"}\n', encoding="utf-8")
+    (tmp_path / "train.jsonl").write_text('{"query": "城墙", "pos": ["墙"], "neg": []}\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for arguments, said in (
+        (["--retrieve", "colbert"], "'colbert'; a file is searched by bm25, dense, hybrid, and an index by colbert"),
+        (["--retrieve", "dense"], "found by dense with an embedder; name it (--embedder NAME)"),
+        (["--retrieve", "bm25", "--embedder", "m"], "bm25 needs no embedder"),
+    ):
+        command = ["secondpass", "data", "mine", "train.jsonl", "out.jsonl", "--corpus-file", "语料.jsonl", *arguments]
+        monkeypatch.setattr("sys.argv", command)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err

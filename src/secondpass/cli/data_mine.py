@@ -143,14 +143,14 @@ def _source(values: dict[str, Any], progress: DataProgress) -> Iterator[Negative
 
 def _stage(retrieve: str | None, embedder: str | None) -> CorpusStage:
     """Return how a file is searched: as it is said, else by terms, and by both where there is an embedder."""
+    stages: dict[str, CorpusStage] = {name: name for name in get_args(CorpusStage)}
     stage = retrieve or ("hybrid" if embedder else "bm25")
-    if stage not in get_args(CorpusStage):
-        known = ", ".join(get_args(CorpusStage))
+    if stage not in stages:
+        known = ", ".join(stages)
         raise InputError(f"--retrieve is {stage!r}; a file is searched by {known}, and an index by colbert too.")
     if stage == "bm25" and embedder:
         raise InputError("bm25 needs no embedder; leave --embedder out, or take --retrieve dense or hybrid.")
-    found: CorpusStage = stage
-    return found
+    return stages[stage]
 
 
 def _said(report: MineReport) -> str:

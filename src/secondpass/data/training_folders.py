@@ -101,7 +101,7 @@ def _named_splits(path: str) -> list[str]:
 
 def _chosen(splits: Sequence[str], asked: str | None, place: str) -> str:
     chosen = asked or (_USUAL_SPLIT if _USUAL_SPLIT in splits else splits[0] if len(splits) == 1 else None)
-    if chosen not in splits:
+    if chosen is None or chosen not in splits:
         which = f"there is none named {chosen!r}" if chosen else "choose one"
         raise InputError(f"{place} has the splits {', '.join(splits)}; {which}: --split NAME (--dev-split NAME).")
     return chosen
