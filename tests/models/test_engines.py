@@ -235,9 +235,11 @@ def test_a_folder_with_nothing_but_an_onnx_file_runs(folder, tmp_path, head):
     if projection is not None:
         wanted = wanted @ projection.T
         wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
-    for name in NAMES:
+    for name in ("onnx", "openvino"):
         found = open_engine(shipped, head, named(name), projection).run(batch)
         assert np.abs(found - wanted).max() < 1e-4
+    with pytest.raises(InputError, match="only safetensors weights are read"):
+        open_engine(shipped, head, named("numpy"))
     with pytest.raises(InputError, match="int8 is made only of safetensors weights"):
         open_engine(shipped, head, named("onnx", "int8"))
     with pytest.raises(InputError, match="exported for another task"):
