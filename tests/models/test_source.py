@@ -342,6 +342,11 @@ WANTED: list[tuple[str, str, str]] = [
         "config.json model.safetensors onnx/model.onnx",
         "config.json model.safetensors onnx/model.onnx",
     ),
+    (  # an evidence head comes with the classifier
+        "{}",
+        "config.json model.safetensors spans.safetensors training.safetensors",
+        "config.json model.safetensors spans.safetensors",
+    ),
     ("{}", "config.json model.onnx model.onnx_data model_q4.onnx", "config.json model.onnx model.onnx_data"),
     (
         "{}",

@@ -31,7 +31,7 @@ from secondpass.types import FloatArray, PairScorer
 Jobs: TypeAlias = Sequence[tuple[str, Sequence[str]]]
 """Questions, each with its passages."""
 _SHIPPED_QUESTIONS, _PASSAGES_EACH = 12, 12
-_REFERENCES: tuple[EngineName, ...] = ("torch", "onnx", "openvino")
+_REFERENCES: tuple[EngineName, ...] = ("torch", "onnx", "openvino", "numpy")
 """torch first: its forward pass shares nothing with the graphs that the other two run."""
 
 

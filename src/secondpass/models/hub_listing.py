@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from secondpass.errors import InputError
 from secondpass.models.jina_layout import computes_jina
 from secondpass.models.model_folder import pickles_only
-from secondpass.models.weight_files import PICKLES
+from secondpass.models.weight_files import PICKLES, SPANS_FILE
 
 _SETTINGS = (".json", ".txt", ".model", ".metadata", ".jinja")
 _MAX_SETTING_BYTES = 64_000_000  # the largest tokenizer.json known is 34 MB
@@ -60,7 +60,7 @@ class HubClient(Protocol):
 def wanted_files(hub: HubClient, listing: Listing, where: str) -> list[str]:
     """Return the files to fetch; ``where`` names the repository in errors.
 
-    Safetensors are taken where there are any; an ONNX graph beside them only where the architecture is defined by code
+    Safetensors are taken where there are any, an evidence head with them; an ONNX graph beside them only where the architecture is defined by code
     of the repository, which is never run.
 
     Raises:
@@ -69,6 +69,7 @@ def wanted_files(hub: HubClient, listing: Listing, where: str) -> list[str]:
     paths = [path for path in listing.sizes if _is_plain(path)]
     settings = [path for path in paths if _is_setting(path, listing.sizes[path])]
     safetensors = [path for path in paths if _is_weight(path)]
+    heads = [path for path in paths if path == SPANS_FILE and safetensors]
     config = (
         as_json(hub.read(listing, "config.json"), f"config.json of {where}") if "config.json" in listing.sizes else {}
     )
@@ -76,7 +77,7 @@ def wanted_files(hub: HubClient, listing: Listing, where: str) -> list[str]:
     onnx = _onnx(paths) if own_code or not safetensors else []
     if not safetensors and not onnx:
         raise _no_weights(listing, where)
-    return [*settings, *safetensors, *onnx]
+    return [*settings, *safetensors, *heads, *onnx]
 
 
 def _is_plain(path: str) -> bool:
