@@ -9,11 +9,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.models.colbert_checkpoints import write_stanford
+from tests.models.tiny_causal import make_causal
 from tests.models.tiny_models import SENTENCES, Shape, make_model
 from transformers import AutoModelForSequenceClassification, ElectraConfig, ElectraForSequenceClassification
 
 from secondpass.errors import InputError
 from secondpass.train.encoder import ClassifierScores, Pair, PairEncoder, batches_of, open_classifier
+from secondpass.train.groups import Group
+from secondpass.train.opening import open_model
+from secondpass.train.options import TrainOptions
 
 CPU = torch.device("cpu")
 KINDS = ("bert", "roberta", "xlm-roberta", "electra")
@@ -86,3 +91,25 @@ def test_a_new_head_follows_from_the_seed(embedder: Path) -> None:
     one, same, other = (open_classifier(embedder, "mean", None, seed).classifier.weight for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("family", ["cross-encoder", "late-interaction", "causal"])
+def test_layers_computed_twice_give_the_same_gradients(family: str, tmp_path: Path) -> None:
+    if family == "cross-encoder":
+        place, given = make_model(tmp_path / "模型", Shape("bert", layers=2)), {}
+    elif family == "late-interaction":
+        place, given = write_stanford(tmp_path / "模型"), {}
+    else:
+        place = make_causal(tmp_path / "模型", "gemma", num_hidden_layers=2)
+        given = {"profile": "BAAI/bge-reranker-v2-gemma", "lora_rank": 2}
+    groups = [Group("长江有多长？", ("长江全长六千三百公里。", "It rained all day."), (1.0, 0.0))]
+    found = []
+    for twice in (False, True):
+        model = open_model(place, TrainOptions(gradient_checkpointing=twice, dropout=0.0, **given))
+        inputs, order, _ = model.batches(groups, CPU)
+        (model.module.train()(inputs, order) * torch.tensor([1.0, -2.0])).sum().backward()
+        found.append({name: value.grad for name, value in model.module.named_parameters() if value.grad is not None})
+    assert found[0].keys() == found[1].keys()
+    assert any(bool(value.any()) for value in found[0].values())
+    for name, value in found[0].items():
+        torch.testing.assert_close(found[1][name], value, msg=name)

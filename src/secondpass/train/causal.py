@@ -28,7 +28,7 @@ from secondpass.models.checkpoint import Checkpoint
 from secondpass.models.cross_encoder import position_limit
 from secondpass.models.engine import EngineOptions, TokenIds
 from secondpass.models.profiles import PROFILES, RerankerProfile, find_profile, recorded_profile
-from secondpass.train.encoder import quiet
+from secondpass.train.encoder import quiet, recompute_layers
 from secondpass.train.groups import Group
 from secondpass.train.opening import longest_input
 from secondpass.train.options import TrainOptions
@@ -140,7 +140,7 @@ def open_trained(checkpoint: Checkpoint, options: TrainOptions) -> TrainedModel:
     prepare_adapter = _adapter(model, options)
     model.set_output_embeddings(WordRows(head, reader.word_ids))
     if options.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        recompute_layers(model)
 
     def write(place: Path) -> None:
         model.set_output_embeddings(head)

@@ -164,6 +164,13 @@ def set_dropout(config: Any, dropout: float | None) -> None:
             setattr(config, name, dropout)
 
 
+def recompute_layers(model: Any) -> None:
+    """Have layers computed twice instead of keeping what they gave (Chen et al., arXiv:1604.06174)."""
+    older = not hasattr(model, "activation_checkpointing_enable")  # the name that transformers 5 began with
+    enable = model.gradient_checkpointing_enable if older else model.activation_checkpointing_enable
+    enable({"use_reentrant": False})
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers from reporting a new head, which is ours to report, and from drawing bars."""

@@ -23,7 +23,7 @@ from secondpass.models.colbert_settings import read_projection, read_settings
 from secondpass.models.engine import TokenIds
 from secondpass.models.late_interaction_reading import Kept, LateInteractionOptions, LateInteractionReader
 from secondpass.models.module_list import transformer_folder
-from secondpass.train.encoder import quiet, set_dropout
+from secondpass.train.encoder import quiet, recompute_layers, set_dropout
 from secondpass.train.groups import Group
 from secondpass.train.late_folders import kept_form, new_form
 from secondpass.train.options import TrainOptions
@@ -170,7 +170,7 @@ def open_trained(checkpoint: Checkpoint, options: TrainOptions) -> TrainedModel:
         model.resize_token_embeddings(form.vocabulary, mean_resizing=False)
     projection = torch.from_numpy(read_projection(checkpoint.folder)) if known else _new_projection(model, options)
     if options.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        recompute_layers(model)
     scores = MaxSimScores(model, projection, form.settings.mean)
     whole = LateInteractionOptions(cut_long=True)
     reader = LateInteractionReader(str(checkpoint.folder), form.settings, form.tokenizer, whole)

@@ -11,7 +11,7 @@ from secondpass.errors import InputError
 from secondpass.models.checkpoint import Checkpoint, read_checkpoint
 from secondpass.models.cross_encoder import position_limit
 from secondpass.models.module_list import transformer_folder
-from secondpass.train.encoder import ClassifierScores, PairEncoder, open_classifier
+from secondpass.train.encoder import ClassifierScores, PairEncoder, open_classifier, recompute_layers
 from secondpass.train.evidence import EvidenceScores
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TrainedModel
@@ -104,7 +104,7 @@ def _open_classifier(checkpoint: Checkpoint, options: TrainOptions) -> TrainedMo
     head = _head(checkpoint, options)
     module = open_classifier(inner, head, dropout, options.seed)
     if options.gradient_checkpointing:
-        module.gradient_checkpointing_enable()  # type: ignore[operator]
+        recompute_layers(module)
     segments = int(checkpoint.config.get("type_vocab_size") or 0)
     tokenizer = folder if (folder / "tokenizer.json").is_file() else inner
     max_tokens = longest_input(folder, position_limit(checkpoint), options)
