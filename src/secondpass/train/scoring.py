@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -44,5 +45,6 @@ def score_lists(
         groups = [Group(one.query, one.passages, (0.0,) * len(one.passages)) for one in part]
         batches, order, _ = model.batches(groups, device)
         values = parted(model.module(in_step(batches, options), order))[0].float().cpu()
-        scores += [one.numpy() for one in values.split([len(group.passages) for group in groups])]
+        ends = np.cumsum([len(group.passages) for group in groups])[:-1]
+        scores += np.split(values.numpy(), ends)
     return scores

@@ -127,7 +127,8 @@ def _learn(
         near = 1 - (vectors * goal).sum(dim=1).mean()
         apart = functional.cross_entropy(vectors @ goal.T / _TEMPERATURE, torch.arange(len(batch)))
         optimizer.zero_grad()
-        (_COSINE_WEIGHT * near + apart).backward()
+        loss: Tensor = _COSINE_WEIGHT * near + apart
+        loss.backward()  # type: ignore[no-untyped-call]
         weight.grad[: options.first_piece] = 0
         optimizer.step()
         now = time.monotonic()
