@@ -31,7 +31,7 @@ from secondpass.models.model_folder import check_folder
 from secondpass.models.profiles import PROFILES, RerankerProfile, find_profile
 from secondpass.models.source import Source, resolve
 
-_PLACES: dict[str, str] = {**HUB_NAMES, "package": "in the package"}
+_PLACES = {**{str(hub): name for hub, name in HUB_NAMES.items()}, "package": "in the package"}
 
 
 @dataclass(frozen=True, slots=True)

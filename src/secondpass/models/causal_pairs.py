@@ -112,8 +112,8 @@ class CausalPairBuilder:
         self._room = profile.max_tokens - self.special_count
         if self._room < _LEAST_ROOM:
             raise InputError(
-                f"max_tokens is {profile.max_tokens}; the input form {template.name!r} takes {self.special_count} of it, and "
-                f"question and passage need {_LEAST_ROOM} more."
+                f"max_tokens is {profile.max_tokens}; the input form {template.name!r} takes {self.special_count} of "
+                f"it, and question and passage need {_LEAST_ROOM} more."
             )
 
     @property

@@ -55,7 +55,8 @@ def remembered(key: str) -> EngineRate | None:
     entry = _read().get(key)
     if not isinstance(entry, dict):
         return None
-    engine, precision, rate = _NAMES.get(str(entry.get("engine"))), entry.get("precision"), entry.get("tokens_per_second")
+    engine, precision = _NAMES.get(str(entry.get("engine"))), entry.get("precision")
+    rate = entry.get("tokens_per_second")
     if engine is None or precision not in {"f32", "bf16", "int8"}:
         return None
     return EngineRate(engine, precision, float(rate)) if isinstance(rate, int | float) and rate > 0 else None

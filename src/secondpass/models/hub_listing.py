@@ -60,8 +60,8 @@ class HubClient(Protocol):
 def wanted_files(hub: HubClient, listing: Listing, where: str) -> list[str]:
     """Return the files to fetch; ``where`` names the repository in errors.
 
-    Safetensors are taken where there are any, an evidence head with them; an ONNX graph beside them only where the architecture is defined by code
-    of the repository, which is never run.
+    Safetensors are taken where there are any, an evidence head with them; an ONNX graph beside them only where the
+    architecture is defined by code of the repository, which is never run.
 
     Raises:
         InputError: there are no safe weights.
