@@ -69,6 +69,8 @@ def test_where_no_passage_is_probable_enough_nothing_is_said(question: str, code
     assert ExtractiveAnswerer(min_probability=0.0).answer(question, unlikely).found
     assert ExtractiveAnswerer().answer(question, [hit(XIAN, "樱花", least, 0.01)]).found
     assert not ExtractiveAnswerer(min_probability=0.95).answer(question, [hit(XIAN, "樱花", 0.94)]).found
+    mixed = [hit(XIAN, "樱花", least, 0.01), hit(CORS, "600", least - 0.01, 0.99)]
+    assert ExtractiveAnswerer().answer(question, mixed).citations[0].number == 1
 
 
 def test_of_equally_probable_passages_the_one_whose_answer_is_clear_is_taken() -> None:

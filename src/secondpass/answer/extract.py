@@ -26,7 +26,7 @@ class ExtractiveAnswerer:
     """Answer with one to ``max_sentences`` sentences of the hits, or say that they do not answer.
 
     Where a reranker points at evidence and gives probabilities, the sentence that holds the best evidence is the
-    answer (`pointed`), and ``min_probability`` of the best hit is what it takes to say anything. Elsewhere the words of
+    answer (`pointed`), and ``min_probability`` is what a hit needs to be answered from. Elsewhere the words of
     the sentences are compared with the question's (`evidence`), and ``min_support`` is the probability that they
     answer. None takes what was fitted for the language. Passages in another language than the question cannot be judged
     by their words: nothing is said then, and a warning names the reason.
@@ -57,9 +57,10 @@ class ExtractiveAnswerer:
         """Cite the sentence that holds what the reranker points at; nothing where no hit is probable enough."""
         fitted = pointing(language(query))
         least = fitted.least_probability if self._min_probability is None else self._min_probability
-        if max(one.probability for one in found) < least:
+        probable = [one for one in found if one.probability >= least]
+        if not probable:
             return []
-        best = best_pointed(found, fitted)
+        best = best_pointed(probable, fitted)
         chunk = hits[best.rank - 1].chunk
         return [cite(best.rank, chunk, sentence_of(read_question(query), chunk.text, best.span), best.span)]
 

@@ -23,8 +23,8 @@ from secondpass.types import Hit, Language, Span
 class Pointing:
     """The fitted numbers of one language.
 
-    ``least_probability``: where no hit has as much, nothing is said. ``confidence_power``: how much it counts, in the
-    choice of the hit, that the reranker is sure where the answer is (0: not at all).
+    ``least_probability``: what a hit needs for its evidence to be said. ``confidence_power``: how much it counts, in
+    the choice of the hit, that the reranker is sure where the answer is (0: not at all).
     """
 
     least_probability: float
