@@ -10,8 +10,10 @@ import torch
 from calibration import Line
 from safetensors.torch import load_file, save_file
 
+from secondpass.models.weight_files import SPANS_FILE
+
 LIMIT_BYTES = 40_000_000
-_KEPT = ("tokenizer.json", "tokenizer_config.json", "spans.safetensors")
+_COMPACT = ("tokenizer.json", "tokenizer_config.json")
 
 
 def pack(trained: Path, line: Line, output: Path) -> int:
@@ -30,8 +32,10 @@ def pack(trained: Path, line: Line, output: Path) -> int:
     config["dtype"] = "float32"
     config.pop("_name_or_path", None)
     (output / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    for name in _KEPT:
-        shutil.copyfile(trained / name, output / name)
+    for name in _COMPACT:
+        content = json.loads((trained / name).read_text(encoding="utf-8"))
+        (output / name).write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+    shutil.copyfile(trained / SPANS_FILE, output / SPANS_FILE)
     size = sum(file.stat().st_size for file in output.iterdir())
     if size > LIMIT_BYTES:
         raise ValueError(f"{output} has {size:,} bytes, more than {LIMIT_BYTES:,}; take fewer pieces.")
