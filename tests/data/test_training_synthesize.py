@@ -88,7 +88,8 @@ def test_a_passage_is_asked_about_once_wherever_it_stands(server_url: str, tmp_p
     other = synthesize(PASSAGES[:1], out, open_chat(server_url, "ask"), QuestionFilter(None))
     assert (other.known, other.kept) == (0, 3)
     journal = [json.loads(line) for line in (tmp_path / "out.jsonl.questions.jsonl").read_text("utf-8").splitlines()]
-    assert [record["id"] for record in journal] == ["wall", "cache", "tower", "wall"]
+    asked = [record["id"] for record in journal]
+    assert (sorted(asked[:2]), asked[2:]) == (["cache", "wall"], ["tower", "wall"])  # two are asked about at a time
 
 
 def test_what_a_server_said_before_it_failed_is_kept_and_gone_on_with(server_url: str, tmp_path: Path) -> None:

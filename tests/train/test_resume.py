@@ -104,3 +104,11 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before_and_the_run_goes_on(
     run(options, resume=True)
     assert_same_model(output, undisturbed)
     assert records(output) == records(undisturbed)
+
+
+def test_a_run_that_time_ends_is_measured_at_its_end(reranker: Path, lessons: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model"
+    run(settings(reranker, lessons, output, minutes=0.02, max_steps=100_000, evaluate_every=90_000))
+    measured = [record["step"] for record in records(output) if record["event"] == "dev"]
+    assert measured == [0, outcome_of(output)["steps"]]
+    assert measured[1] > 0

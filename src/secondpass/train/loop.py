@@ -121,6 +121,8 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
                 saved = run.seconds
             if stop:
                 break
+        if run.step < steps and run.step % every and not asked:  # time ended the run between two measurements
+            _measure(job, run, module, accelerator)
     _keep(job, run, module, optimizer, accelerator)
     return Trained(run, module, collapse, bool(asked) and run.step < steps)
 
