@@ -69,7 +69,7 @@ class CausalScores(nn.Module):
     def _scores(self, ids: Tensor, last: Tensor) -> Tensor:
         keep = torch.unique(last)  # only these positions go through the head
         logits = self.model(input_ids=ids, use_cache=False, logits_to_keep=keep).logits  # (B, K, C)
-        at_end = logits[torch.arange(len(ids), device=ids.device), torch.searchsorted(keep, last)].float()
+        at_end: Tensor = logits[torch.arange(len(ids), device=ids.device), torch.searchsorted(keep, last)].float()
         return at_end[:, 0] - at_end[:, 1] if at_end.shape[1] == 2 else at_end[:, 0]
 
 
