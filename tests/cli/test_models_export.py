@@ -130,7 +130,7 @@ def test_parity_compares_every_engine_and_precision_with_exact_scores(
     found = {(row["engine"], row["precision"]): row for row in rows}
     assert set(found) == {
         ("torch", "f32"), ("torch", "bf16"), ("openvino", "f32"), ("openvino", "bf16"), ("openvino", "int8"),
-        ("onnx", "f32"), ("onnx", "int8"),
+        ("onnx", "f32"), ("onnx", "int8"), ("numpy", "f32"),
     }  # fmt: skip
     for (_, precision), row in found.items():
         if "refusal" in row:
