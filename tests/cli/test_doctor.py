@@ -128,15 +128,12 @@ def test_doctor_says_what_an_engine_that_is_missing_needs(monkeypatch: pytest.Mo
     assert mends["engine onnx"] == "pip install 'secondpass[onnx]'"
 
 
-def test_doctor_is_quick_and_imports_nothing_heavy() -> None:
+def test_doctor_imports_nothing_heavy() -> None:
     code = """
-        import sys, time
+        import sys
         from secondpass.cli.doctor_models import model_checks
         list(model_checks())
         print({"torch", "transformers", "onnxruntime", "openvino", "onnx", "tokenizers"} & set(sys.modules))
-        print(time.process_time())
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
-    heavy, seconds = done.stdout.splitlines()
-    assert heavy == "set()"
-    assert float(seconds) < 0.5
+    assert done.stdout.strip() == "set()"
