@@ -42,8 +42,8 @@ def _lists_of(folder: Path, draw: random.Random) -> list[dict[str, object]]:
         best += [name for name in wrong if name not in best][: HARDEST - len(best)]
         right = [texts[name] for name in relevant[query] if name in lists[query]]
         if right and best:
-            row = {"query": dev[query], "pos": right, "neg": [texts[name] for name in best], "kind": folder.name}
-            found.append(row)
+            row = {"query": dev[query], "pos": right, "neg": [texts[name] for name in best]}
+            found.append(row | {"provenance": {"kind": folder.name}})
     return found
 
 

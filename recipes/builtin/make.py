@@ -39,12 +39,13 @@ _log = logging.getLogger("recipe")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where data are, where steps leave their work, and how much time the long step gets."""
+    """Where data are, where steps leave their work, and how much time each long step gets."""
 
     data: Path
     work: Path
     minutes: float
     processes: int
+    seed: int = SEED
 
     @property
     def start(self) -> Path:
@@ -54,7 +55,7 @@ class Plan:
 
 def vocabulary_and_base(plan: Plan, output: Path) -> None:
     """Choose the pieces and give the Chinese ones their first vectors."""
-    make_tokenizer(plan.data, plan.start, output, Sizes(), SEED)
+    make_tokenizer(plan.data, plan.start, output, Sizes(), plan.seed)
     make_base(plan.data, plan.start, output)
 
 
@@ -62,9 +63,9 @@ def language(plan: Plan, output: Path) -> None:
     """Teach the Chinese pieces by texts in both languages, the body as it is."""
     base = plan.work / "base"
     first = len(json.loads((base / MAP).read_text(encoding="utf-8")))
-    pairs = sentence_pairs(plan.data, SEED)
+    pairs = sentence_pairs(plan.data, plan.seed)
     place = plan.work / "language.made"
-    learn_language(base, plan.start, pairs, place, LanguageOptions(first, seed=SEED))
+    learn_language(base, plan.start, pairs, place, LanguageOptions(first, seed=plan.seed))
     for file in place.iterdir():
         shutil.copyfile(file, output / file.name)
     for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -73,37 +74,47 @@ def language(plan: Plan, output: Path) -> None:
 
 def examples(plan: Plan, output: Path) -> None:
     """Write the examples to learn from and the dev lists to watch."""
-    made = make_examples(plan.data, SEED)
+    made = make_examples(plan.data, plan.seed)
     (output / "train.jsonl").write_text("".join(example.line() + "\n" for example in made), encoding="utf-8")
-    write_rows(output / "dev.jsonl", make_dev_lists(plan.data, SEED))
+    write_rows(output / "dev.jsonl", make_dev_lists(plan.data, plan.seed))
 
 
 def relevance_and_evidence(plan: Plan, output: Path) -> None:
     """Train relevance and evidence together, by `secondpass train`."""
-    trained = plan.work / "trained.made"
+    _train(plan, "language", "train.toml", plan.seed, output)
+
+
+def hardened(plan: Plan, output: Path) -> None:
+    """Go on with what it gets wrong: the hardest of more negatives, and scores that compare between questions."""
+    _train(plan, "trained", "harden.toml", plan.seed + 1, output)
+
+
+def _train(plan: Plan, start: str, config: str, seed: int, output: Path) -> None:
+    made = plan.work / f"{output.stem}.made"
     settings = {
-        "model": plan.work / "language", "train": plan.work / "examples/train.jsonl",
-        "dev": plan.work / "examples/dev.jsonl", "output": trained, "minutes": plan.minutes, "seed": SEED,
+        "model": plan.work / start, "train": plan.work / "examples/train.jsonl",
+        "dev": plan.work / "examples/dev.jsonl", "output": made, "minutes": plan.minutes, "seed": seed,
     }  # fmt: skip
     options = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    resume = ["--resume"] if (plan.work / "trained.made.run").is_dir() else []
+    resume = ["--resume"] if made.with_name(f"{made.name}.run").is_dir() else []
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(plan.processes), "-m"]
-    config = Path(__file__).with_name("train.toml")
-    command = [*launch, "secondpass", "train", str(config), *options, *resume]
+    command = [*launch, "secondpass", "train", str(Path(__file__).with_name(config)), *options, *resume]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    for file in trained.iterdir():
+    for file in made.iterdir():
         shutil.copyfile(file, output / file.name)
 
 
 def packed(plan: Plan, output: Path) -> None:
     """Calibrate on dev lists, pack, and measure what was packed."""
-    trained = plan.work / "trained"
+    trained = plan.work / "hardened"
     dev = plan.work / "examples/dev.jsonl"
     raw = score_pairs(open_cross_encoder(trained), dev)
     line = fit_line(raw.scores, raw.relevant)
     size = pack(trained, line, output / "model")
     scorer = open_cross_encoder(output / "model")
-    figures = as_json(errors(score_pairs(scorer, dev)), measure_evidence(scorer, plan.data, EVIDENCE_QUESTIONS, SEED))
+    figures = as_json(
+        errors(score_pairs(scorer, dev)), measure_evidence(scorer, plan.data, EVIDENCE_QUESTIONS, plan.seed)
+    )
     (output / "figures.json").write_text(figures + "\n", encoding="utf-8")
     _log.info("%s; %s bytes; %s", line, f"{size:,}", figures)
 
@@ -113,6 +124,7 @@ STEPS: dict[str, Callable[[Plan, Path], None]] = {
     "language": language,
     "examples": examples,
     "trained": relevance_and_evidence,
+    "hardened": hardened,
     "packed": packed,
 }
 
@@ -122,8 +134,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets and text/")
     parser.add_argument("--work", type=Path, required=True, help="folder for what the steps leave")
-    parser.add_argument("--minutes", type=float, default=120, help="time of the long training step")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes of the long step")
+    parser.add_argument("--minutes", type=float, default=120, help="time of each of the two long training steps")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes of the long steps")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan(given.data, given.work, given.minutes, given.processes)

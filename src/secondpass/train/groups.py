@@ -93,3 +93,20 @@ def _order(examples: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 def step_groups(examples: Sequence[TrainExample], schedule: Schedule, step: int, size: int) -> list[Group]:
     """Return the groups of ``step``."""
     return [make_group(examples[index], size, schedule.seed, epoch, index) for epoch, index in schedule.places(step)]
+
+
+def share_of(groups: Sequence[Group], process: int, processes: int) -> list[Group]:
+    """Return the groups of ``process`` of ``processes``: about as much text for each, so that none waits for another.
+
+    The longest are dealt first, to and fro, and all get the same number where it divides.
+
+    >>> groups = [Group("q", (text,), (1.0,)) for text in ("a" * 9, "b", "c" * 8, "d" * 2)]
+    >>> [[group.passages[0][0] for group in share_of(groups, process, 2)] for process in (0, 1)]
+    [['a', 'b'], ['c', 'd']]
+    """
+    longest_first = sorted(groups, key=lambda group: -sum(map(len, group.passages)))
+    return [
+        group
+        for place, group in enumerate(longest_first)
+        if process == (place % processes if place // processes % 2 == 0 else processes - 1 - place % processes)
+    ]

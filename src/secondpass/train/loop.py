@@ -22,7 +22,8 @@ from secondpass.train.checkpoints import keep_only, latest_checkpoint, load_chec
 from secondpass.train.development import MEASURES, Measured
 from secondpass.train.devices import in_step, prepare, summed
 from secondpass.train.evidence import parted
-from secondpass.train.groups import Group, Schedule, step_groups
+from secondpass.train.groups import Group, Schedule, share_of, step_groups
+from secondpass.train.hardest import hardest
 from secondpass.train.interruption import Interruption
 from secondpass.train.losses import Groups, Loss, LossOptions, nothing_learned, open_loss
 from secondpass.train.material import Material
@@ -97,15 +98,17 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
             for group in optimizer.param_groups:
                 group["lr"] = group["speed"] * options.learning_rate * rate_factor(progress, steps, options)
             torch.manual_seed(options.seed + run.step * 1009 + accelerator.process_index)  # of dropout
-            groups = step_groups(job.material.examples, schedule, run.step, options.group_size)
+            read = options.hardest_of or options.group_size
+            groups = step_groups(job.material.examples, schedule, run.step, read)
             module.train()
             sums = _step(job, groups, module, optimizer, accelerator, loss)
+            sizes = [min(len(group.passages), options.group_size) for group in groups]
             # One clock, and one answer to whether to stop, for all processes.
             clock = before + time.monotonic() - started if accelerator.is_main_process else 0.0
             *sums, run.seconds, asked = summed([*sums, clock, interruption.asked], accelerator)
             run.step += 1
-            run.pairs += sum(len(group.passages) for group in groups)
-            value, spread, line = sums[0] / len(groups), sums[1] / len(groups), _line(groups, options)
+            run.pairs += sum(sizes)
+            value, spread, line = sums[0] / len(groups), sums[1] / len(groups), _line(sizes, options)
             watch.see(value, line, spread / options.temperature)
             record = {"event": "step", "step": run.step, "steps": steps, "loss": value, "line": line, "spread": spread}
             record |= {"evidence": sums[2] / sums[3]} if sums[3] else {}
@@ -134,7 +137,8 @@ def _step(
 
     Return the sums of its losses, of its spreads, and of what was lost on answers' places, and how many of those.
     """
-    mine = groups[accelerator.process_index :: accelerator.num_processes]
+    mine: Sequence[Group] = share_of(groups, accelerator.process_index, accelerator.num_processes)
+    mine = hardest(job.model, mine, job.options, accelerator.device)
     parts = [mine[place :: job.options.accumulation] for place in range(job.options.accumulation)]
     parts = [part for part in parts if part]
     sums = torch.zeros(4, device=accelerator.device)
@@ -167,16 +171,16 @@ def _spread(groups: Groups) -> Tensor:
     return (((scores - mean[:, None]) ** 2 * there).sum(dim=1) / count).sqrt()
 
 
-def _line(groups: Sequence[Group], options: TrainOptions) -> float | None:
-    """Return the loss of a model that scores all passages of ``groups`` alike."""
-    lines = [nothing_learned(options.loss, len(group.passages), loss_options(options)) for group in groups]
+def _line(sizes: Sequence[int], options: TrainOptions) -> float | None:
+    """Return the loss of a model that scores all passages alike of groups of ``sizes``."""
+    lines = [nothing_learned(options.loss, size, loss_options(options)) for size in sizes]
     known = [line for line in lines if line is not None]
     return sum(known) / len(known) if known else None
 
 
 def loss_options(options: TrainOptions) -> LossOptions:
     """Return what the options say of losses."""
-    return LossOptions(options.margin, options.temperature, options.positive_weight)
+    return LossOptions(options.margin, options.temperature, options.positive_weight, options.absolute)
 
 
 def rate_of(optimizer: Any) -> float:

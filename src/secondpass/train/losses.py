@@ -22,7 +22,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -56,12 +56,15 @@ class LossOptions:
 
     ``margin``: of the hinge. ``temperature``: divides the scores in ``group_softmax``, those of both sides in ``kl``,
     the grades in ``listnet``.
-    ``positive_weight``: of relevant passages in ``pointwise``.
+    ``positive_weight``: of relevant passages in ``pointwise``. ``absolute``: the weight of ``pointwise`` beside another
+    loss: losses of a group's order say nothing about the level of its scores, and one question's could not be compared
+    with another's.
     """
 
     margin: float = 1.0
     temperature: float = 1.0
     positive_weight: float = 1.0
+    absolute: float = 0.0
 
 
 def pointwise(groups: Groups, positive_weight: float = 1.0) -> Tensor:
@@ -185,7 +188,11 @@ def open_loss(name: str, options: LossOptions | None = None) -> Loss:
         "listnet": {"temperature": options.temperature},
         "kl": {"temperature": options.temperature},
     }
-    return partial(LOSSES[name], **told.get(name, {}))
+    chosen: Loss = partial(LOSSES[name], **told.get(name, {}))
+    if not options.absolute:
+        return chosen
+    level = open_loss("pointwise", replace(options, absolute=0.0))
+    return lambda groups: chosen(groups) + options.absolute * level(groups)
 
 
 def nothing_learned(loss: str, passages: int, options: LossOptions | None = None) -> float | None:
@@ -195,6 +202,9 @@ def nothing_learned(loss: str, passages: int, options: LossOptions | None = None
     2.079
     """
     options = options or LossOptions()
+    if options.absolute:
+        parts = [nothing_learned(name, passages, replace(options, absolute=0.0)) for name in (loss, "pointwise")]
+        return None if parts[0] is None or parts[1] is None else parts[0] + options.absolute * parts[1]
     if loss in {"group_softmax", "listnet"}:
         return math.log(passages)
     if loss == "pointwise":

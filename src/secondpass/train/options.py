@@ -49,6 +49,9 @@ class TrainOptions:
     max_steps: int = option(0, "Steps after which the run ends (0: as many as the epochs have).")
     minutes: float = option(0.0, "Time after which the run ends (0: no limit); the rate falls to 0 by then.")
     group_size: int = option(8, "Passages a question: one positive, the rest negatives.")
+    hardest_of: int = option(
+        0, "Read so many passages of a question first, learn from the group_size that are hardest (0: no choice)."
+    )
     batch_size: int = option(16, "Questions a step, on all devices together.")
     accumulation: int = option(1, "Parts in which a step is computed, for less memory.")
     learning_rate: float = option(5e-5, "Highest learning rate.")
@@ -71,6 +74,9 @@ class TrainOptions:
     margin: float = option(1.0, "Of the loss margin.")
     temperature: float = option(1.0, "Of the losses group_softmax, kl and listnet.")
     positive_weight: float = option(1.0, "Weight of positives in the loss pointwise.")
+    absolute: float = option(
+        0.0, "Weight of pointwise beside the loss, so that scores can be compared between questions (0: none)."
+    )
     dev_share: float = option(0.1, "Share of the questions held back where no dev data is given.")
     dev_questions: int = option(500, "Most dev questions that are measured.")
     seed: int = option(13, "Of everything drawn at random.")
@@ -93,7 +99,7 @@ _LEAST: Mapping[str, float] = {
     "weight_decay": 0, "warmup": 0, "max_gradient_norm": 0, "max_tokens": 0, "evaluate_every": 0, "patience": 0,
     "checkpoint_minutes": 0, "dev_questions": 1, "threads": 0, "temperature": 1e-6,
     "lora_rank": 0, "lora_alpha": 0, "lora_dropout": 0, "projection": 1, "query_tokens": 8,
-    "positive_weight": 1e-6, "dev_share": 0, "margin": 0, "evidence": 0,
+    "positive_weight": 1e-6, "dev_share": 0, "margin": 0, "evidence": 0, "absolute": 0, "hardest_of": 0,
 }  # fmt: skip
 
 

@@ -1,0 +1,45 @@
+"""Learn from what the model gets wrong: of many negatives read without learning, those that score highest.
+
+Reading costs a third of learning, and most negatives teach nothing once a model is half good (Shrivastava et al.,
+"Training Region-based Object Detectors with Online Hard Example Mining", arXiv:1604.03540).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from secondpass.train.groups import Group
+from secondpass.train.options import TrainOptions
+from secondpass.train.reading import TrainedModel
+from secondpass.train.scoring import score_lists
+
+
+def hardest(
+    model: TrainedModel, groups: Sequence[Group], options: TrainOptions, device: torch.device
+) -> Sequence[Group]:
+    """Return each of ``groups`` with ``options.group_size`` passages: the relevant one, and the hardest negatives."""
+    if not options.hardest_of:
+        return groups
+    model.module.eval()
+    scores = score_lists(model, groups, options, device)
+    model.module.train()
+    return [
+        narrowed(group, np.argsort(-values[1:], kind="stable").tolist(), options.group_size)
+        for group, values in zip(groups, scores, strict=True)
+    ]
+
+
+def narrowed(group: Group, order: Sequence[int], size: int) -> Group:
+    """Return ``group`` with its first passage and, in ``order``, the first ``size - 1`` of the others.
+
+    >>> narrowed(Group("q", ("+", "a", "b", "c"), (1.0, 0.0, 0.0, 0.0)), [2, 0, 1], 3).passages
+    ('+', 'c', 'a')
+    """
+    places = [0, *(place + 1 for place in order[: size - 1])]
+    teacher = group.teacher and tuple(group.teacher[place] for place in places)
+    passages = tuple(group.passages[place] for place in places)
+    return replace(group, passages=passages, grades=tuple(group.grades[place] for place in places), teacher=teacher)
