@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secondpass.data.training import TrainExample
-from secondpass.train.groups import Schedule, make_group, step_groups
+from secondpass.train.groups import Group, Schedule, make_group, share_of, step_groups
 
 EXAMPLE = TrainExample(
     "问题", ("好", "更好"), ("坏一", "坏二", "坏三"), positive_scores=(3.0, 4.0), negative_scores=(0.0, -1.0, -2.0)
@@ -41,7 +41,19 @@ def test_draws_differ_between_epochs_and_questions() -> None:
     assert len(drawn) == 6
 
 
-def test_halves_of_a_step_are_the_step() -> None:
-    examples = [TrainExample(f"q{number}", (f"p{number}",), (f"n{number}",)) for number in range(10)]
-    whole = step_groups(examples, Schedule(10, 6, 1), 2, 2)
-    assert sorted([*whole[0::2], *whole[1::2]], key=str) == sorted(whole, key=str)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=24), st.integers(1, 5))
+def test_shares_of_processes_are_the_step_in_numbers_that_differ_by_one_at_most(
+    lengths: list[int], processes: int
+) -> None:
+    examples = [TrainExample(f"问{number}", ("段" * length,), ("错",)) for number, length in enumerate(lengths)]
+    whole = step_groups(examples, Schedule(len(lengths), len(lengths), 1), 0, 2)
+    shares = [share_of(whole, process, processes) for process in range(processes)]
+    assert sorted((group for share in shares for group in share), key=str) == sorted(whole, key=str)
+    counts = [len(share) for share in shares]
+    assert max(counts) - min(counts) <= 1
+
+
+def test_shares_of_processes_have_about_as_much_text() -> None:
+    groups = [Group(str(length), ("字" * length,), (1.0,)) for length in (5, 40, 6, 38, 7, 41, 8, 39)]
+    shares = [sum(len(group.passages[0]) for group in share_of(groups, process, 2)) for process in range(2)]
+    assert shares == [92, 92]

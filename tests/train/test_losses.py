@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -133,12 +135,44 @@ def test_gradients_are_finite_for_scores_far_apart_and_for_scores_all_alike(name
         assert torch.isfinite(values.grad).all()
 
 
+@pytest.mark.parametrize("absolute", [0.0, 0.4])
 @pytest.mark.parametrize("name", ["group_softmax", "pointwise", "ranknet", "listmle", "margin", "listnet"])
-def test_a_model_that_scores_all_alike_stands_on_the_line_of_nothing_learned(name: str) -> None:
+def test_a_model_that_scores_all_alike_stands_on_the_line_of_nothing_learned(name: str, absolute: float) -> None:
     same = torch.linspace(-6, 6, 2401)[:, None].expand(-1, 8)
     groups = Groups(same, torch.ones_like(same, dtype=torch.bool), torch.tensor([[1.0] + [0.0] * 7]).expand_as(same))
-    options = LossOptions(margin=0.5, positive_weight=3.0)
+    options = LossOptions(margin=0.5, positive_weight=3.0, absolute=absolute)
     assert float(open_loss(name, options)(groups).min()) == pytest.approx(nothing_learned(name, 8, options), rel=1e-5)
+
+
+def test_no_line_is_known_where_that_of_the_loss_beside_pointwise_is_not() -> None:
+    assert nothing_learned("kl", 8, LossOptions(absolute=0.4)) is None
+
+
+@pytest.mark.parametrize("name", ["group_softmax", "kl", "lambda"])
+@pytest.mark.parametrize("positives", [1, 3])
+def test_with_a_weight_of_pointwise_a_loss_and_its_gradient_are_the_sum_of_both(name: str, positives: int) -> None:
+    groups = one_group(7, 9, [1.0] * positives + [0.0] * (9 - positives))
+    options = LossOptions(temperature=0.5, positive_weight=2.0)
+
+    def found(loss: Callable[[Groups], Tensor]) -> tuple[float, Tensor]:
+        scores = groups.scores.clone().requires_grad_()
+        value = loss(replace(groups, scores=scores)).sum()
+        value.backward()
+        assert scores.grad is not None
+        return value.item(), scores.grad
+
+    both = found(open_loss(name, replace(options, absolute=0.3)))
+    alone, level = found(open_loss(name, options)), found(open_loss("pointwise", options))
+    assert both[0] == pytest.approx(alone[0] + 0.3 * level[0], rel=1e-6)
+    torch.testing.assert_close(both[1], alone[1] + 0.3 * level[1], atol=1e-6, rtol=1e-6)
+
+
+def test_with_a_weight_of_pointwise_the_level_of_scores_matters_and_without_it_only_their_order() -> None:
+    groups = one_group(2, 5)
+    higher = replace(groups, scores=groups.scores + 4)
+    softmax, both = (open_loss("group_softmax", LossOptions(absolute=weight)) for weight in (0.0, 0.3))
+    assert float(softmax(higher)) == pytest.approx(float(softmax(groups)), abs=1e-5)
+    assert abs(float(both(higher)) - float(both(groups))) > 0.1
 
 
 def test_wrong_names_and_missing_teachers_are_refused_with_what_is_accepted() -> None:

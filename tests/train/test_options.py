@@ -39,11 +39,18 @@ def test_every_option_has_words_that_help_shows() -> None:
         ("precision=fp8", "auto or f32 or bf16 or fp16"),
         ("tensorboard=maybe", "true or false"),
         ("epochs", "write name=value"),
+        ("hardest_of=4", r"--set: hardest_of is 4 and group_size 8: .* Give hardest_of more, such as 32, or 0\."),
+        ("absolute=-1", "absolute is '-1'; accepted is a number of 0 or more"),
     ],
 )
 def test_what_means_nothing_is_refused_with_what_is_accepted(setting: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_options(None, [setting])
+
+
+def test_a_group_can_be_the_hardest_of_more_in_whatever_order_it_is_said() -> None:
+    assert read_options(None, ["hardest_of=6", "group_size=3"]).hardest_of == 6
+    assert read_options(None, ["hardest_of=0"]).hardest_of == 0
 
 
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
+from accelerate import Accelerator
 
 from secondpass.train.groups import Group
 from secondpass.train.options import TrainOptions
@@ -19,13 +19,18 @@ from secondpass.train.scoring import score_lists
 
 
 def hardest(
-    model: TrainedModel, groups: Sequence[Group], options: TrainOptions, device: torch.device
+    model: TrainedModel, groups: Sequence[Group], options: TrainOptions, accelerator: Accelerator
 ) -> Sequence[Group]:
-    """Return each of ``groups`` with ``options.group_size`` passages: the relevant one, and the hardest negatives."""
+    """Return each of ``groups`` with ``options.group_size`` passages: the relevant one, and the hardest negatives.
+
+    Nothing is drawn at random, and what is chosen for a group does not depend on the others.
+    """
     if not options.hardest_of:
         return groups
     model.module.eval()
-    scores = score_lists(model, groups, options, device)
+    with accelerator.autocast():
+        # All at once: processes that share a model read it as often as each other, however many groups each has.
+        scores = score_lists(model, groups, options, accelerator.device, at_once=len(groups))
     model.module.train()
     return [
         narrowed(group, np.argsort(-values[1:], kind="stable").tolist(), options.group_size)

@@ -138,7 +138,7 @@ def _step(
     Return the sums of its losses, of its spreads, and of what was lost on answers' places, and how many of those.
     """
     mine: Sequence[Group] = share_of(groups, accelerator.process_index, accelerator.num_processes)
-    mine = hardest(job.model, mine, job.options, accelerator.device)
+    mine = hardest(job.model, mine, job.options, accelerator)
     parts = [mine[place :: job.options.accumulation] for place in range(job.options.accumulation)]
     parts = [part for part in parts if part]
     sums = torch.zeros(4, device=accelerator.device)
@@ -172,7 +172,12 @@ def _spread(groups: Groups) -> Tensor:
 
 
 def _line(sizes: Sequence[int], options: TrainOptions) -> float | None:
-    """Return the loss of a model that scores all passages alike of groups of ``sizes``."""
+    """Return the loss of a model that scores all passages alike of groups of ``sizes``.
+
+    Of passages that were chosen for being hard it says nothing: a model that orders most of them well loses more.
+    """
+    if options.hardest_of:
+        return None
     lines = [nothing_learned(options.loss, size, loss_options(options)) for size in sizes]
     known = [line for line in lines if line is not None]
     return sum(known) / len(known) if known else None

@@ -130,7 +130,13 @@ def make_options(values: Mapping[str, Any], place: str) -> TrainOptions:
             hint = f" Did you mean {near[0]}?" if near else ""
             raise InputError(f"{place}: there is no option {name!r}; known are: {', '.join(kinds)}.{hint}")
         read[name] = _value(name, value, kinds[name], place)
-    return TrainOptions(**read)
+    options = TrainOptions(**read)
+    if 0 < options.hardest_of < options.group_size:
+        raise InputError(
+            f"{place}: hardest_of is {options.hardest_of} and group_size {options.group_size}: of the passages that "
+            f"are read, group_size are learned from. Give hardest_of more, such as {4 * options.group_size}, or 0."
+        )
+    return options
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -36,12 +36,16 @@ def measure_model(
 
 @torch.no_grad()
 def score_lists(
-    model: TrainedModel, lists: Sequence[DevList], options: TrainOptions, device: torch.device
+    model: TrainedModel,
+    lists: Sequence[DevList] | Sequence[Group],
+    options: TrainOptions,
+    device: torch.device,
+    at_once: int = _LISTS_AT_ONCE,
 ) -> list[FloatArray]:
     """Return float32 [N] for each of ``lists``, raw logits."""
     scores: list[FloatArray] = []
-    for start in range(0, len(lists), _LISTS_AT_ONCE):
-        part = lists[start : start + _LISTS_AT_ONCE]
+    for start in range(0, len(lists), at_once):
+        part = lists[start : start + at_once]
         groups = [Group(one.query, one.passages, (0.0,) * len(one.passages)) for one in part]
         batches, order, _ = model.batches(groups, device)
         values = parted(model.module(in_step(batches, options), order))[0].float().cpu()
