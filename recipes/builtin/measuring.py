@@ -1,4 +1,4 @@
-"""What the model is worth on dev: how well its probabilities and its evidence hold."""
+"""What the model is worth on dev: how near its evidence is to the reference answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from calibration import Floats, calibration_error
 from sources import lines
 
 from secondpass.evaluate.answer_scores import exact_match, f1
@@ -26,34 +25,6 @@ class Evidence:
     questions: int
     exact: float
     f1: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The scores of dev pairs, with their relevance and whether they are Chinese: arrays [N]."""
-
-    scores: Floats
-    relevant: Floats
-    chinese: Floats
-
-
-def score_pairs(scorer: PairScorer, dev: Path) -> Scored:
-    """Score every pair of the dev lists."""
-    scores: list[float] = []
-    relevant: list[bool] = []
-    chinese: list[bool] = []
-    for row in lines(dev):
-        passages = list(dict.fromkeys([*row["pos"], *row["neg"]]))
-        scores += [one.score for one in scorer.score(row["query"], passages)]
-        relevant += [passage in row["pos"] for passage in passages]
-        chinese += [language(row["query"]) == "zh"] * len(passages)
-    return Scored(np.array(scores), np.array(relevant, dtype=float), np.array(chinese, dtype=float))
-
-
-def errors(scored: Scored) -> dict[str, float]:
-    """Return the expected calibration error of each language and of both."""
-    parts = {"en": scored.chinese == 0, "zh": scored.chinese == 1, "both": scored.chinese >= 0}
-    return {name: calibration_error(scored.scores[part], scored.relevant[part]) for name, part in parts.items()}
 
 
 def measure_evidence(scorer: PairScorer, data: Path, questions: int, seed: int) -> list[Evidence]:
@@ -80,7 +51,7 @@ def measure_evidence(scorer: PairScorer, data: Path, questions: int, seed: int) 
     return found
 
 
-def as_json(calibration: dict[str, float], evidence: list[Evidence]) -> str:
+def as_json(calibration: dict[str, float], gains: dict[str, dict[str, float]], evidence: list[Evidence]) -> str:
     """Return the figures as JSON."""
-    record = {"calibration_error": calibration, "evidence": [asdict(one) for one in evidence]}
+    record = {"calibration_error": calibration, "nDCG@10": gains, "evidence": [asdict(one) for one in evidence]}
     return json.dumps(record, indent=1)

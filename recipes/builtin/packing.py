@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -11,13 +13,14 @@ from calibration import Line
 from safetensors.torch import load_file, save_file
 
 from secondpass.models.weight_files import SPANS_FILE
+from secondpass.rerank.blend import WITH_LEXICAL, Share
 
 LIMIT_BYTES = 40_000_000
 _COMPACT = ("tokenizer.json", "tokenizer_config.json")
 
 
-def pack(trained: Path, line: Line, output: Path) -> int:
-    """Write ``output`` anew and return its size in bytes.
+def pack(trained: Path, line: Line, shares: Mapping[str, Share], output: Path) -> int:
+    """Write ``output`` anew, with the ``shares`` of what words say, and return its size in bytes.
 
     The settings say float32: transformers then computes in it, though the file holds bf16.
     """
@@ -31,6 +34,7 @@ def pack(trained: Path, line: Line, output: Path) -> int:
     config = json.loads((trained / "config.json").read_text(encoding="utf-8"))
     config["dtype"] = "float32"
     config.pop("_name_or_path", None)
+    config["secondpass"][WITH_LEXICAL] = {kind: asdict(share) for kind, share in shares.items()}
     (output / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     for name in _COMPACT:
         content = json.loads((trained / name).read_text(encoding="utf-8"))

@@ -21,7 +21,7 @@ from secondpass.types import Hit
 
 _KEYS_AT_ONCE = 10_000
 _WARM_UP = ("速度 speed", "重排模型同时阅读问题和段落。A reranker reads question and passage together.")
-_LOCAL_MODELS = "secondpass.models."
+_LOCAL_MODELS = ("secondpass.models.", "secondpass.rerank.blend")
 
 
 class Progress(Protocol):

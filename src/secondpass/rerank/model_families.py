@@ -7,8 +7,10 @@ from dataclasses import replace
 from secondpass.models.cross_encoder import CrossEncoderScorer, ReadingOptions
 from secondpass.models.late_interaction import LateInteractionOptions
 from secondpass.models.late_interaction_scorer import LateInteractionScorer
+from secondpass.models.model_folder import read_json
 from secondpass.models.profiles import RerankerProfile
 from secondpass.registry import find
+from secondpass.rerank.blend import BlendedScorer, read_shares
 from secondpass.rerank.duo import DuoReranker
 from secondpass.rerank.model_names import QUERY_LIKELIHOOD, ModelToOpen, OpenedModel
 from secondpass.rerank.options import RerankerOptions
@@ -27,7 +29,9 @@ def open_family(model: ModelToOpen, options: RerankerOptions) -> OpenedModel:
     if model.family == "cross-encoder":
         reading = ReadingOptions(options.max_tokens, "truncate" if options.cut_long else "windows")
         pairs: CrossEncoderScorer = opener(model.folder, model.profile, options.engine, reading, name=model.name)
-        return OpenedModel(pairs, pairs.engine.name, pairs.engine.precision, pairs.max_tokens)
+        shares = read_shares(read_json(model.folder / "config.json"))
+        scorer = BlendedScorer(pairs, shares) if shares else pairs
+        return OpenedModel(scorer, pairs.engine.name, pairs.engine.precision, pairs.max_tokens)
     if model.family == "late-interaction":
         lengths = LateInteractionOptions(document_length=options.max_tokens, cut_long=options.cut_long)
         late: LateInteractionScorer = opener(model.folder, model.name, lengths, options.engine)
