@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from recipes.builtin.sources import Pair, read_dictionary, read_pairs
+from recipes.builtin.vocabulary import MAP, SPECIAL, TOKENIZER
 from scipy import sparse
-from sources import Pair, read_dictionary, read_pairs
 from tokenizers import Tokenizer
 from transformers import AutoModel
-from vocabulary import MAP, SPECIAL, TOKENIZER
 
 Floats = npt.NDArray[np.float32]
 _RARITY = 1e-3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from alignment import dictionary
-from sources import read_pairs
+from recipes.builtin.alignment import dictionary
+from recipes.builtin.sources import read_pairs
 
 _MANUAL_PARAGRAPHS = 7_000
 _WORDS = 20_000

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from calibration import Floats, Line, calibration_error, fit_line
-from sources import lines
+from recipes.builtin.calibration import Floats, Line, calibration_error, fit_line
+from recipes.builtin.sources import lines
 
 from secondpass.rerank.blend import CROSSING, KINDS, Share, pair_kind
 from secondpass.rerank.lexical import LexicalReranker

@@ -4,7 +4,7 @@ The FastAPI pages stand in both languages, and their headings carry the same anc
 of a section, the passage that answers it the same section in the other language, and the wrong ones are other sections,
 those of the same page first.
 
-    python recipes/builtin/crossing_lists.py DATA/docs_demo OUTPUT
+    python -m recipes.builtin.crossing_lists DATA/docs_demo OUTPUT
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from examples import crossing_examples
-from sources import QUESTION_SETS, lines, read_pairs
+from recipes.builtin.examples import crossing_examples
+from recipes.builtin.sources import lines, read_pairs
+from recipes.sets import QUESTION_SETS
 
 from secondpass.retrieve.collection_bm25 import CollectionBM25
 from secondpass.types import Chunk

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sources import QUESTION_SETS, Pair, Question, QuestionSet, Section, read_pairs, read_questions, read_sections
+from recipes.builtin.sources import Pair, Question, QuestionSet, Section, read_pairs, read_questions, read_sections
+from recipes.sets import QUESTION_SETS
 
 from secondpass.retrieve.collection_bm25 import CollectionBM25
 from secondpass.text.language import language

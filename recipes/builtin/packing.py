@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from calibration import Line
+from recipes.builtin.calibration import Line
 from safetensors.torch import load_file, save_file
 
 from secondpass.models.weight_files import SPANS_FILE

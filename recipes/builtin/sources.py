@@ -1,7 +1,7 @@
-"""What the model learns from: which sets and texts, and how they are read.
+"""Read what the model learns from (`recipes.sets` says what that is), train splits alone.
 
-Only train splits, and only what a licence allows to ship what was learnt from it. A passage that a dev question asks
-for is left out everywhere, so that nothing of the dev sets is seen before they are measured.
+A passage that a dev question asks for is left out everywhere, so that nothing of the dev sets is seen before they are
+measured.
 """
 
 from __future__ import annotations
@@ -13,19 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-QUESTION_SETS = {
-    "squad_dev": "CC BY-SA 4.0",
-    "squad_sentences": "CC BY-SA 4.0",
-    "selqa": "Apache-2.0",
-    "pubmedqa": "MIT",
-    "cmrc2018": "CC BY-SA 4.0",
-    "drcd": "CC BY-SA 3.0",
-    "medqa_zh": "MIT",
-}
-TEXT_SOURCES = (  # of the unlabelled text, those with a licence stated
-    "csl_zh oiwiki_zh tidb_zh opensource_zh opensource_en openstax_en handbook_en opensource_guide vue_docs react_docs "
-    "d2l apisix_docs dolphinscheduler_docs hf_course tico19 ntrex gnome_help python_docs recipes_zh tldr longevity"
-).split()
+from recipes.sets import TEXT_SOURCES
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from folding import character_map
-from sources import QUESTION_SETS, read_dictionary, read_questions, read_sections
+from recipes.builtin.folding import character_map
+from recipes.builtin.sources import read_dictionary, read_questions, read_sections
+from recipes.sets import QUESTION_SETS
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

@@ -1,6 +1,6 @@
 """Fit the weights of the lexical reranker and write src/secondpass/rerank/lexical.json.
 
-    python recipes/lexical/fit.py --data ../shared/data
+    python -m recipes.lexical.fit --data ../shared/data
 
 Everything in one run (some minutes on one core), the same file every time. Per language: weights that make the
 relevant passages of a list likely (softmax over the list, the loss of ListNet, Cao et al. 2007, with one term per
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from lists import QUESTION_SETS, TrainList, question_lists, topic_lists
+from recipes.lexical.lists import TrainList, question_lists, topic_lists
+from recipes.sets import QUESTION_SETS
 from scipy.optimize import minimize
 
 from secondpass.rerank.lexical import bm25_share, topic_share
@@ -209,7 +210,7 @@ def main() -> None:
     languages = {language: fit_language(arguments.data, language) for language in ("en", "zh")}
     table = {
         "made_by": "recipes/lexical/fit.py",
-        "learnt_from": QUESTION_SETS | {"headings and pages of unlabelled text": "see recipes/lexical/lists.py"},
+        "learnt_from": QUESTION_SETS | {"headings and pages of unlabelled text": "see recipes/sets.py"},
         "scale": "log-odds that a passage is relevant, in lists of about 30 from a first stage",
         "features": FEATURES,
         "languages": languages,

@@ -13,24 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from collection import Bm25, Collection, read_collection
+from recipes.lexical.collection import Bm25, Collection, read_collection
+from recipes.sets import TEXT_SOURCES
 
 from secondpass.text.sentences import sentences
 from secondpass.types import Chunk
 
-QUESTION_SETS = {  # licence
-    "squad_dev": "CC BY-SA 4.0",
-    "squad_sentences": "CC BY-SA 4.0",
-    "selqa": "Apache-2.0",
-    "pubmedqa": "MIT",
-    "cmrc2018": "CC BY-SA 4.0",
-    "drcd": "CC BY-SA 3.0",
-    "medqa_zh": "MIT",
-}
-TEXT_SOURCES = (  # of the unlabelled text, those with a licence stated
-    "csl_zh oiwiki_zh tidb_zh opensource_zh opensource_en openstax_en handbook_en opensource_guide vue_docs react_docs "
-    "d2l apisix_docs dolphinscheduler_docs hf_course tico19 ntrex gnome_help python_docs recipes_zh tldr"
-).split()
 QUESTIONS_PER_SET = 2000
 SECTIONS_PER_SOURCE = 1200
 QUERIES_PER_SOURCE = 90
