@@ -8,12 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.models.pointing_folders import make_pointing, write_spans
 from tests.train.runs import metrics, run, settings
 from torch.nn import functional
 
 from secondpass.errors import InputError
+from secondpass.models.cross_encoder import open_cross_encoder
+from secondpass.models.engine import EngineOptions
 from secondpass.models.weight_files import SPANS_FILE
-from secondpass.train.evidence import place_losses
+from secondpass.train.doctor import examine
+from secondpass.train.evidence import HEAD_KEPT, HEAD_LEFT, EvidenceScores, place_losses
+from secondpass.train.material import read_material
+from secondpass.train.opening import open_model
+from secondpass.train.options import TrainOptions
 
 
 def batch_of(width: int, passage: slice, firsts: list[int], lasts: list[int]) -> dict[str, torch.Tensor]:
@@ -88,6 +95,55 @@ def test_a_head_that_is_there_is_taken_up(embedder: Path, answered: Path, tmp_pa
 def test_without_the_option_no_head_is_made(embedder: Path, answered: Path, tmp_path: Path) -> None:
     run(settings(embedder, answered, tmp_path / "plain", max_steps=1))
     assert not (tmp_path / "plain" / SPANS_FILE).exists()
+
+
+def test_a_head_that_is_not_learned_is_kept_as_it_was_and_it_is_said(answered: Path, tmp_path: Path) -> None:
+    start, output = make_pointing(tmp_path / "指点"), tmp_path / "法律"
+    said: list[str] = []
+    outcome = run(
+        settings(start, answered, output, max_steps=2, evaluate_every=2, learning_rate=1e-3),
+        listener=lambda record: said.append(str(record.get("text"))),
+    )
+    assert (output / SPANS_FILE).read_bytes() == (start / SPANS_FILE).read_bytes()
+    assert HEAD_KEPT in said
+    assert HEAD_KEPT in outcome.notes
+    assert HEAD_KEPT in (output / "README.md").read_text(encoding="utf-8")
+    scorer = open_cross_encoder(output, options=EngineOptions("onnx", threads=1))  # checks its probes, too
+    found = scorer.score("长江流入哪里？", ["长江流入东海。"])[0]
+    assert found.span
+    assert found.evidence_confidence
+
+
+def test_under_a_new_layer_the_old_head_is_left_out_and_it_is_said(answered: Path, tmp_path: Path) -> None:
+    start = make_pointing(tmp_path / "start")
+    kept, left = (open_model(start, TrainOptions(head=head)) for head in ("own", "mean"))
+    assert (kept.old_evidence, kept.notes) == (True, (HEAD_KEPT,))
+    assert (left.old_evidence, left.notes) == (False, (HEAD_LEFT,))
+    (tmp_path / "made").mkdir()
+    left.write(tmp_path / "made")
+    assert not (tmp_path / "made" / SPANS_FILE).exists()
+    learned = open_model(start, TrainOptions(head="mean", evidence=0.25)).module
+    assert isinstance(learned, EvidenceScores)
+    assert not learned.head.bias.any()  # a new one
+
+
+def test_a_damaged_head_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    start = make_pointing(tmp_path / "坏的")
+    write_spans(start, hidden=16)
+    for evidence in (0.0, 0.25):
+        with pytest.raises(InputError, match=r"spans\.safetensors holds .*weight \[2, 16\]"):
+            open_model(start, TrainOptions(evidence=evidence))
+
+
+def test_answers_that_could_teach_a_model_that_points_are_advised(answered: Path, tmp_path: Path) -> None:
+    start = make_pointing(tmp_path / "start")
+    for own, expected in (({}, 18), ({"evidence": 0.25}, 0), ({"head": "mean"}, 0)):
+        options = TrainOptions(model=str(start), train=str(answered / "train.jsonl"), dev_share=0, **own)
+        model = open_model(start, options)
+        report = examine(options, read_material(options), model.reader, model.old_evidence)
+        found = [finding for finding in report.findings if finding.name == "unused_answers"]
+        assert sum(finding.count for finding in found) == expected
+        assert all("evidence = 0.25" in finding.advice for finding in found)
 
 
 def test_a_weight_below_zero_is_refused() -> None:

@@ -44,6 +44,25 @@ def test_what_teaches_nothing_is_left_out_and_counted(tmp_path: Path) -> None:
         read_material(TrainOptions(train=write(tmp_path / "train.jsonl", rows[1:])))
 
 
+def test_prompts_of_examples_are_left_out_and_it_is_said(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"query": f"问{i}", "pos": ["对"], "neg": ["错"], "prompt": "判断段落是否回答问题。"} for i in range(3)
+    ]
+    found = read_material(TrainOptions(train=write(tmp_path / "train.jsonl", rows), dev_share=0))
+    assert found.notes == (
+        "3 prompts of examples, left out: a model is taught in the form of input in which it is served",
+    )
+
+
+def test_evidence_without_answers_is_refused_before_a_head_is_made_that_points_at_random(tmp_path: Path) -> None:
+    row: dict[str, object] = {"query": "问", "pos": ["答案是长江"], "neg": ["错"], "answers": [""]}
+    options = TrainOptions(train=write(tmp_path / "训练.jsonl", [row]), dev_share=0, evidence=0.25)
+    with pytest.raises(InputError, match=r"evidence is 0\.25, and no example of .*训练\.jsonl names its answers"):
+        read_material(options)
+    write(tmp_path / "训练.jsonl", [row | {"answers": ["长江"]}])
+    assert len(read_material(options).examples) == 1
+
+
 def test_held_back_questions_share_neither_question_nor_passage_with_the_rest(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"query": f"问 {number}", "pos": [f"共有的段落 {number // 3}"], "neg": ["别的"]} for number in range(60)

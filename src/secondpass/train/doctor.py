@@ -10,6 +10,7 @@ from secondpass.data.token_lengths import TokenLengths
 from secondpass.data.training_check import CheckOptions, check
 from secondpass.data.training_findings import CheckReport, Finding
 from secondpass.data.training_read import Examples
+from secondpass.train.groups import answers_of
 from secondpass.train.material import Material, open_training
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TokenCounter
@@ -17,8 +18,10 @@ from secondpass.train.reading import TokenCounter
 _LENGTH_ROWS, _NEAR_ROWS = 2_000, 20_000
 
 
-def examine(options: TrainOptions, material: Material, reader: TokenCounter) -> CheckReport:
+def examine(options: TrainOptions, material: Material, reader: TokenCounter, old_evidence: bool = False) -> CheckReport:
     """Check the training file as `secondpass data check` does, in the tokens and up to the length of this run.
+
+    ``old_evidence``: the model points at evidence, and the run does not teach it to.
 
     Raises:
         InputError: a line of it cannot be used.
@@ -35,7 +38,8 @@ def examine(options: TrainOptions, material: Material, reader: TokenCounter) -> 
     asked = CheckOptions(_dev(options), lengths, _LENGTH_ROWS, near_rows=_NEAR_ROWS, seed=options.seed)
     problems: list[BadLine] = []
     report = check(train, asked, problems).report
-    return replace(report, findings=(*report.findings, *_of_groups(options, material), *_of_dev(material)))
+    own = [*_of_groups(options, material), *_of_dev(material), *(_of_answers(material) if old_evidence else ())]
+    return replace(report, findings=(*report.findings, *own))
 
 
 def _dev(options: TrainOptions) -> Examples | None:
@@ -60,6 +64,17 @@ def _of_groups(options: TrainOptions, material: Material) -> list[Finding]:
         advice = f"{name} = {most} is the most that any question fills"
     places = tuple(example.place for example in short[:5])
     return [Finding("small_groups", "note", len(short), len(examples), what, advice, places)]
+
+
+def _of_answers(material: Material) -> list[Finding]:
+    """Say that the examples could teach a model to point at evidence that is not asked to learn it."""
+    answered = [example for example in material.examples if any(answers_of(example))]
+    if not answered:
+        return []
+    what = "questions name their answers; the model points at evidence, and where answers stand is not learned"
+    places = tuple(example.place for example in answered[:5])
+    counts = len(answered), len(material.examples)
+    return [Finding("unused_answers", "note", *counts, what, "evidence = 0.25 teaches it beside the score", places)]
 
 
 def _of_dev(material: Material) -> list[Finding]:

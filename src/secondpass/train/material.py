@@ -16,6 +16,7 @@ from secondpass.data.training_split import SplitOptions, plan_split
 from secondpass.data.training_texts import text_key
 from secondpass.errors import InputError
 from secondpass.train.development import DevList, drawn, lists_of_examples, lists_of_task
+from secondpass.train.groups import answers_of
 from secondpass.train.losses import NEED_TEACHER
 from secondpass.train.options import TrainOptions, column_names
 
@@ -46,11 +47,7 @@ def read_material(options: TrainOptions) -> Material:
             f"{options.train} has no question with both a positive and a negative, so that there is nothing to learn "
             "from; `secondpass data mine` finds negatives."
         )
-    if options.loss in NEED_TEACHER and any(example.negative_scores is None for example in examples):
-        raise InputError(
-            f"The loss {options.loss} learns from a teacher's scores, and examples of {options.train} have none; give "
-            "pos_scores and neg_scores, or take another loss, such as group_softmax."
-        )
+    _check_teaching(examples, options)
     if options.dev:
         dev = read_lists(options.dev, options, notes)
         examples = _without_leaks(examples, dev, options, notes)
@@ -58,6 +55,20 @@ def read_material(options: TrainOptions) -> Material:
         examples, dev = _held_back(examples, options, notes)
     general = read_lists(options.general, options, notes) if options.general else []
     return Material(examples, dev, general, tuple(notes))
+
+
+def _check_teaching(examples: list[TrainExample], options: TrainOptions) -> None:
+    """Refuse examples that lack what the options learn from."""
+    if options.loss in NEED_TEACHER and any(example.negative_scores is None for example in examples):
+        raise InputError(
+            f"The loss {options.loss} learns from a teacher's scores, and examples of {options.train} have none; give "
+            "pos_scores and neg_scores, or take another loss, such as group_softmax."
+        )
+    if options.evidence and not any(any(answers_of(example)) for example in examples):
+        raise InputError(
+            f"evidence is {options.evidence:g}, and no example of {options.train} names its answers, so that nothing "
+            'says where they stand; give "answers": ["..."] beside the positives, or leave evidence out.'
+        )
 
 
 def digest(material: Material) -> str:
@@ -103,6 +114,8 @@ def _teaches(example: TrainExample, notes: list[str]) -> bool:
         notes.append("questions without a positive, left out")
     elif not example.negatives:
         notes.append("questions without a negative, left out")
+    elif example.prompt:
+        notes.append("prompts of examples, left out: a model is taught in the form of input in which it is served")
     return bool(example.positives and example.negatives)
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from secondpass.errors import InputError
 from secondpass.models.checkpoint import Checkpoint, read_checkpoint
 from secondpass.models.cross_encoder import position_limit
 from secondpass.models.module_list import transformer_folder
+from secondpass.models.span_head import read_span_head
+from secondpass.models.weight_files import SPANS_FILE
 from secondpass.train.encoder import ClassifierScores, PairEncoder, open_classifier, recompute_layers
-from secondpass.train.evidence import EvidenceScores
+from secondpass.train.evidence import HEAD_KEPT, HEAD_LEFT, EvidenceScores
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TrainedModel
 from secondpass.train.saving import write_classifier
@@ -110,15 +116,34 @@ def _open_classifier(checkpoint: Checkpoint, options: TrainOptions) -> TrainedMo
     max_tokens = longest_input(folder, position_limit(checkpoint), options)
     reader = PairEncoder(tokenizer, segments, max_tokens, int(checkpoint.config.get("pad_token_id") or 0))
     write = partial(write_classifier, module, tokenizer, max_tokens)
+    # Under a mean layer the states that a head read before are those of another place.
+    known_head = folder if (folder / SPANS_FILE).is_file() and head != "mean" else None
     if not options.evidence:
-        return TrainedModel(ClassifierScores(module), reader, write, new_head=head != "own")
-    evidence = EvidenceScores(module, folder)
+        plain = TrainedModel(ClassifierScores(module), reader, write, new_head=head != "own")
+        return _with_old_evidence(plain, module, folder, known_head)
+    evidence = EvidenceScores(module, known_head)
 
     def write_both(place: Path) -> None:
         write(place)
         evidence.save_head(place)
 
     return TrainedModel(evidence, reader, write_both, new_head=head != "own")
+
+
+def _with_old_evidence(model: TrainedModel, module: nn.Module, folder: Path, known_head: Path | None) -> TrainedModel:
+    """Return ``model`` writing the evidence head that its start has, as it was; what becomes of it is said."""
+    if not (folder / SPANS_FILE).is_file():
+        return model
+    if known_head is None:
+        return replace(model, notes=(HEAD_LEFT,))
+    config: Any = module.config
+    read_span_head(folder, config.hidden_size)  # a damaged one is refused now, not when the result is opened
+
+    def write_both(place: Path) -> None:
+        model.write(place)
+        shutil.copyfile(folder / SPANS_FILE, place / SPANS_FILE)
+
+    return replace(model, write=write_both, old_evidence=True, notes=(HEAD_KEPT,))
 
 
 def _head(checkpoint: Checkpoint, options: TrainOptions) -> str:

@@ -80,13 +80,16 @@ class TrainedModel:
     """A model in training: what computes scores, how texts are read for it, and how it becomes a folder.
 
     ``write`` puts weights, settings and tokenizer into an empty folder; the module cannot be trained after it.
-    ``new_head``: what its scores are read from was made for this run, and knows nothing at its start.
+    ``new_head``: what its scores are read from was made for this run, and knows nothing at its start. ``old_evidence``:
+    it points at evidence, and does not learn to. ``notes``: what else is worth knowing of the result.
     """
 
     module: nn.Module
     reader: TextReader
     write: Callable[[Path], None]
     new_head: bool = False
+    old_evidence: bool = False
+    notes: tuple[str, ...] = ()
     cutting: Cutting = field(default_factory=Cutting)
 
     def batches(self, groups: Sequence[Group], device: torch.device) -> tuple[list[dict[str, Tensor]], Any, Fill]:

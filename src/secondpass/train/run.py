@@ -76,7 +76,7 @@ def run_training(
     folder = run_folder(options)
     step = _started(folder, options, digest(material), resume, accelerator)
     if first and checked and not step:
-        checked(examine(options, material, model.reader))
+        checked(examine(options, material, model.reader, model.old_evidence))
     model.module.to(accelerator.device)
     with _heard_by(folder, options, listener if first else None, step) as hear:
         return _run(Job(options, model, material, folder, hear), source, accelerator, step)
@@ -84,7 +84,7 @@ def run_training(
 
 def _run(job: Job, source: Path, accelerator: Accelerator, step: int) -> Outcome | None:
     """Measure, train, measure, write."""
-    for note in job.material.notes:
+    for note in (*job.material.notes, *job.model.notes):
         job.listener({"event": "note", "step": step, "text": note})
     steps = total_steps(job.options, len(job.material.examples))
     where = {"folder": str(job.folder), "devices": _devices(accelerator)}
@@ -209,7 +209,7 @@ def _finish(
 
 
 def _notes(job: Job, run: Run) -> tuple[str, ...]:
-    cutting, notes = job.model.cutting, list(job.material.notes)
+    cutting, notes = job.model.cutting, [*job.material.notes, *job.model.notes]
     if job.model.new_head and run.first:
         notes.append(
             "the head is new and ordered by chance before: that it got better than chance says little, so compare it "
