@@ -70,7 +70,7 @@ def test_a_folder_that_names_shares_is_opened_with_them(folder: Path, plain: Pat
         [one.score for one in expected], abs=1e-5
     )
     assert opened.scorer.gives_probability
-    assert opened.scorer.scale == "log_odds"
+    assert opened.scorer.scale == reader.scale == "logit"
     assert not isinstance(alone.scorer, BlendedScorer)
     release_rerankers()
 

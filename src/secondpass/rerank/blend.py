@@ -66,7 +66,6 @@ def read_shares(config: Mapping[str, Any]) -> dict[str, Share] | None:
 class BlendedScorer:
     """A `PairScorer` that adds what words say to what ``reader`` says; the pointed evidence is the reader's."""
 
-    scale: Scale = "log_odds"
     gives_probability = True
 
     def __init__(self, reader: PairScorer, shares: Mapping[str, Share]) -> None:
@@ -78,6 +77,11 @@ class BlendedScorer:
     def name(self) -> str:
         """The reader's name."""
         return self.reader.name
+
+    @property
+    def scale(self) -> Scale:
+        """The reader's scale."""
+        return self.reader.scale
 
     @property
     def fingerprint(self) -> str:
