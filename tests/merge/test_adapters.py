@@ -16,6 +16,7 @@ from secondpass.errors import InputError
 from secondpass.merge.merging import MergePlan, WriteOptions, plan_merge, write_merge
 from secondpass.merge.methods import Mix, Slerp
 from secondpass.merge.parents import open_parent
+from secondpass.merge.task_vectors import Dare, Ties
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 CASES = [
@@ -123,6 +124,29 @@ def test_what_is_no_sum_of_products_is_refused(settings: dict[str, Any], said: s
         plan(folders, (0.5, 0.5))
 
 
-def test_other_methods_say_that_they_take_each_factor_by_itself(tmp_path: Path):
-    parents = tuple(open_parent(str(adapter(tmp_path / name, seed))) for name, seed in (("甲", 1), ("乙", 2)))
-    assert "each by itself" in " ".join(plan_merge(parents, Slerp(0.5)).notes)
+@pytest.mark.parametrize("method", [Slerp(0.5), Ties((0.5, 0.5)), Dare((0.5, 0.5))], ids=lambda method: method.name)
+def test_what_works_on_single_numbers_is_refused_with_what_to_do(method: Any, tmp_path: Path):
+    first, second, base = (
+        open_parent(str(adapter(tmp_path / name, seed))) for name, seed in (("甲", 1), ("乙", 2), ("底", 3))
+    )
+    with pytest.raises(InputError, match=rf"^{method.name} compares .*merge_and_unload.* or add .* by `merge mix`"):
+        plan_merge((first, second), method, base)
+
+
+def test_the_same_updates_in_other_factors_give_the_same_mix(tmp_path: Path):
+    """B A = (B R)(R^-1 A) for every invertible R: what was averaged by factors would be something else."""
+    one, other = adapter(tmp_path / "甲", 1), adapter(tmp_path / "乙", 2)
+    turned = adapter(tmp_path / "转过的", 1)
+    rotation = np.linalg.qr(np.random.default_rng(5).standard_normal((4, 4)))[0].astype(np.float32)
+    tensors = {
+        name: rotation.T @ factor if "lora_A" in name else factor @ rotation
+        for name, factor in load_file(turned / "adapter_model.safetensors").items()
+    }
+    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()},
+              turned / "adapter_model.safetensors")  # fmt: skip
+    found = [
+        updates(write_merge(plan([folder, other], (0.5, 0.5)), tmp_path / f"{folder.name}-merged"))
+        for folder in (one, turned)
+    ]
+    for module, update in found[0].items():
+        np.testing.assert_allclose(found[1][module], update, atol=1e-5)

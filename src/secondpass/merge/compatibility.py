@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from secondpass.errors import InputError
-from secondpass.merge.parents import ADAPTER_CONFIG, Parent
+from secondpass.merge.parents import Parent
 from secondpass.merge.tensor_files import StoredTensor, same_bits
 from secondpass.merge.vocabulary import cutting_notes, vocabulary_differences
 from secondpass.models.model_folder import read_json
@@ -28,10 +28,6 @@ _OF_NO_ACCOUNT = frozenset({
     "dropout", "gradient_checkpointing", "output_past", "initializer_range", "problem_type",
     "_attn_implementation_autoset",
 })  # fmt: skip
-_ADAPTER_DECISIVE = (
-    "peft_type", "r", "target_modules", "modules_to_save", "base_model_name_or_path", "task_type", "use_rslora",
-    "use_dora", "lora_alpha", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "bias", "layers_to_transform",
-)  # fmt: skip
 
 
 def check_compatible(parents: Sequence[Parent], base: Parent | None = None) -> list[str]:
@@ -41,12 +37,13 @@ def check_compatible(parents: Sequence[Parent], base: Parent | None = None) -> l
         InputError: two of them cannot be merged; every difference is named, the first 20 of a kind and a count.
     """
     first, notes = parents[0], []
-    for other in [*parents[1:], *([base] if base else [])]:
-        if first.kind != other.kind:
-            raise InputError(
-                f"{other.name} is {_kind(other)} and {first.name} is {_kind(first)}; accepted are models alone, or "
-                "LoRA adapters alone. Merge an adapter into its model first (peft: merge_and_unload)."
-            )
+    others = [*parents[1:], *([base] if base else [])]
+    if different := next((other for other in others if other.kind != first.kind), None):
+        raise InputError(
+            f"{different.name} is {_kind(different)} and {first.name} is {_kind(first)}; accepted are models alone, or "
+            "LoRA adapters alone. Merge an adapter into its model first (peft: merge_and_unload)."
+        )
+    for other in others:
         for what, differences, accepted in _mismatches(first, other):
             if differences:
                 raise _refusal(first, other, what, differences, accepted)
@@ -63,16 +60,10 @@ def _kind(parent: Parent) -> str:
 
 def _mismatches(first: Parent, other: Parent) -> Iterator[tuple[str, list[str], str]]:
     """Yield ``(what differs, the differences, what is accepted)``, the cause of the others first."""
-    if first.kind == "adapter":
-        yield "adapter settings", _adapter_differences(first, other), "adapters of one base, one rank, the same targets"
-    else:
-        yield "settings", _config_differences(first, other), "models of one architecture and size"
-        yield "modules", _module_differences(first, other), "models of the same modules"
-    yield (
-        "vocabulary",
-        vocabulary_differences(first.folder, other.folder) if first.kind == "model" else [],
-        "models whose tokenizers number the same tokens alike",
-    )
+    yield "settings", _config_differences(first, other), "models of one architecture and size"
+    yield "modules", _module_differences(first, other), "models of the same modules"
+    vocabulary = vocabulary_differences(first.folder, other.folder)
+    yield "vocabulary", vocabulary, "models whose tokenizers number the same tokens alike"
     yield "tensors", _tensor_differences(first, other), "models whose tensors have the same names and shapes"
 
 
@@ -128,18 +119,6 @@ def _module_differences(first: Parent, other: Parent) -> list[str]:
     ]
 
 
-def _adapter_differences(first: Parent, other: Parent) -> list[str]:
-    a, b = (read_json(one.folder / ADAPTER_CONFIG) for one in (first, other))
-    lines = []
-    for key in _ADAPTER_DECISIVE:
-        mine, theirs = a.get(key), b.get(key)
-        if isinstance(mine, list) and isinstance(theirs, list):
-            mine, theirs = sorted(map(str, mine)), sorted(map(str, theirs))
-        if mine != theirs:
-            lines.append(f"{ADAPTER_CONFIG}: {key} is {mine} in {first.name}, {theirs} in {other.name}")
-    return lines
-
-
 def _tensor_differences(first: Parent, other: Parent) -> list[str]:
     lines = []
     for key in [*first.tensors, *(key for key in other.tensors if key not in first.tensors)]:
@@ -156,11 +135,6 @@ def _tensor_differences(first: Parent, other: Parent) -> list[str]:
 
 
 def _notes(first: Parent, other: Parent) -> list[str]:
-    if first.kind == "adapter":
-        return [
-            "the two factors of every LoRA update are merged each by itself; that is near to merging the updates only "
-            "where the adapters began alike"
-        ]
     a, b = _config(first.folder), _config(other.folder)
     keys = [
         key

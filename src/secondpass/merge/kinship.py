@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from secondpass.merge.parents import Parent
+from secondpass.merge.parents import EVIDENCE, Parent
 from secondpass.merge.tensor_files import StoredTensor, read_part
 
 Nearness = Literal["near", "apart", "strangers"]
@@ -22,6 +22,8 @@ NEAR, APART = 0.1, 0.5
 _HEAD_COSINE = 0.5
 _HEADS = ("classifier.", "score.", "pooler.", "dense.", "linear.", "head.")
 _PLACES, _AT_ONCE = 64, 1024
+_BIAS = 2
+"""Numbers that have no direction worth comparing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def kinship(first: Parent, other: Parent) -> Kinship:
         a, b = _sample(mine), _sample(other.tensors[key])
         share = mine.size / len(a)
         if is_head(key):
-            if mine.size > 1 and float(a @ b) < _HEAD_COSINE * math.sqrt(float(a @ a) * float(b @ b)):
+            if mine.size > _BIAS and float(a @ b) < _HEAD_COSINE * math.sqrt(float(a @ a) * float(b @ b)):
                 strange.append(key)
             continue
         square += share * float(a @ a)
@@ -90,7 +92,7 @@ def is_head(key: str) -> bool:
     """Say whether a tensor belongs to what stands on the encoder."""
     place, _, name = key.rpartition("/")
     if place:
-        return name.startswith(_HEADS)
+        return name.startswith(_HEADS) or key == EVIDENCE.key(name)
     tail = name.split(".")
     return name.startswith(_HEADS) or any(part in {"pooler", "classifier"} for part in tail[:2])
 

@@ -11,14 +11,16 @@ from pathlib import Path
 from secondpass.errors import InputError
 from secondpass.merge.adapters import AdapterStack
 from secondpass.merge.compatibility import check_compatible
+from secondpass.merge.evidence_heads import settle_heads
 from secondpass.merge.floats import CONFIG_NAMES, FLOATS, FloatKind, RawArray, is_finite, narrowed
 from secondpass.merge.kinship import Kinship, kinship
 from secondpass.merge.lineage import Lineage, write_lineage
 from secondpass.merge.methods import MergeMethod, Mix, Progress, no_progress
-from secondpass.merge.parents import ADAPTER_WEIGHTS, Parent, Part
+from secondpass.merge.parents import WEIGHTS, Parent, Part
 from secondpass.merge.tensor_files import AlignedTensor, raw_blocks
 from secondpass.merge.tensor_writer import TensorForm, shards_of, write_sharded
 from secondpass.merge.whole_folder import check_free_name, whole_folder
+from secondpass.models.weight_files import SPANS_FILE
 from secondpass.types import Json
 
 SHARD_BYTES = 5_000_000_000
@@ -37,7 +39,8 @@ class MergePlan:
     """Models that can be merged, and how: nothing is written yet.
 
     ``found`` is what was learned of the models beyond their files, such as their losses, for the lineage. ``stack``:
-    the models are LoRA adapters, whose updates are added up.
+    the models are LoRA adapters, whose updates are added up. ``evidence_head``: the file that is taken over, where only
+    some of the models have an evidence head.
     """
 
     parents: tuple[Parent, ...]
@@ -48,6 +51,7 @@ class MergePlan:
     options: WriteOptions
     found: Mapping[str, Json] = field(default_factory=dict)
     stack: AdapterStack | None = None
+    evidence_head: Path | None = None
 
     @property
     def total_bytes(self) -> int:
@@ -73,8 +77,8 @@ class MergePlan:
         return sum(len(shards_of(self.forms(part), self.shard_bytes(part))) for part in self.parents[0].parts)
 
     def shard_bytes(self, part: Part) -> int:
-        """Return how large a file may be; adapters and modules are read from one file alone."""
-        whole = part.stem == ADAPTER_WEIGHTS or bool(part.place)
+        """Return how large a file may be; adapters, modules and evidence heads are read from one file alone."""
+        whole = part.stem != WEIGHTS or bool(part.place)
         return max(1, sum(form.bytes for form in self.forms(part))) if whole else self.options.shard_bytes
 
 
@@ -94,26 +98,34 @@ def plan_merge(
         raise InputError("A merge takes at least two models; name another one.")
     if method.needs_base and base is None:
         raise InputError(f"{method.name} merges what each model learned over a base; name it with --base.")
-    if isinstance(method, Mix) and all(parent.kind == "adapter" for parent in parents):
+    if all(parent.kind == "adapter" for parent in parents):
         return _plan_stack(parents, method, options or WriteOptions(), found or {})
-    notes = [*check_compatible(parents, base if method.needs_base else None), *_beyond(method)]
-    near_to = base if base and method.needs_base else parents[0]
-    kinships = tuple(kinship(near_to, one) for one in parents if one is not near_to)
+    heads = settle_heads(parents, base if method.needs_base else None)
+    notes = [*check_compatible(heads.parents, heads.base), *heads.notes, *_beyond(method)]
+    near_to = heads.base or heads.parents[0]
+    kinships = tuple(kinship(near_to, one) for one in heads.parents if one is not near_to)
     return MergePlan(
-        parents,
-        base if method.needs_base else None,
+        heads.parents,
+        heads.base,
         method,
         kinships,
         tuple(notes),
         options or WriteOptions(),
         found or {},
+        evidence_head=heads.taken,
     )
 
 
 def _plan_stack(
-    parents: tuple[Parent, ...], method: Mix, options: WriteOptions, found: Mapping[str, Json]
+    parents: tuple[Parent, ...], method: MergeMethod, options: WriteOptions, found: Mapping[str, Json]
 ) -> MergePlan:
-    """Plan the exact sum of LoRA updates."""
+    """Plan the exact sum of LoRA updates; what works on single numbers has none in their factors."""
+    if not isinstance(method, Mix):
+        raise InputError(
+            f"{method.name} compares weights number by number, and one LoRA update has many pairs of factors, none of "
+            "them more right than another. Merge each adapter into its model first (peft: merge_and_unload) and then "
+            "the models, or add the updates up exactly by `merge mix`."
+        )
     stack = AdapterStack.of(parents, method.weights, options.kind)
     note = f"the updates of all adapters stand side by side: rank {stack.rank}, exactly their weighted sum"
     return MergePlan(parents, None, method, (), (note, *_beyond(method)), options, found, stack)
@@ -144,6 +156,8 @@ def write_merge(plan: MergePlan, target: Path, progress: Progress = no_progress)
         for name in first.settings:
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(first.folder / name, made / name)
+        if plan.evidence_head:
+            shutil.copyfile(plan.evidence_head, made / SPANS_FILE)
         for part in first.parts:
             (made / part.place).mkdir(parents=True, exist_ok=True)
             write_sharded(

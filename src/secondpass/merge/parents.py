@@ -12,7 +12,7 @@ from secondpass.merge.tensor_files import StoredTensor, read_tensors
 from secondpass.models.model_folder import pickles_only, read_json
 from secondpass.models.module_list import module_paths
 from secondpass.models.source import Origin, resolve
-from secondpass.models.weight_files import fingerprint
+from secondpass.models.weight_files import SPANS_FILE, fingerprint
 
 ParentKind = Literal["model", "adapter"]
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model"
@@ -36,7 +36,12 @@ class Part:
 
     def key(self, name: str) -> str:
         """Return the key of the tensor ``name`` of this place, unique in the folder."""
-        return f"{self.place}/{name}" if self.place else name
+        beside = "" if self.stem in (WEIGHTS, ADAPTER_WEIGHTS) else self.stem
+        return "/".join(part for part in (self.place, beside, name) if part)
+
+
+EVIDENCE = Part("", Path(SPANS_FILE).stem)
+"""The evidence head, in a file of its own beside the weights."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,12 +121,13 @@ def _parts(folder: Path, kind: ParentKind) -> tuple[Part, ...]:
     if kind == "adapter":
         return (Part("", ADAPTER_WEIGHTS),)
     places = dict.fromkeys(["", *module_paths(folder)])
-    return tuple(
+    parts = [
         Part(place, WEIGHTS)
         for place in places
         if (folder / place / f"{WEIGHTS}.safetensors").is_file()
         or (folder / place / f"{WEIGHTS}.safetensors.index.json").is_file()
-    )
+    ]
+    return (*parts, EVIDENCE) if (folder / SPANS_FILE).is_file() else tuple(parts)
 
 
 def _part_tensors(folder: Path, part: Part, name: str) -> list[StoredTensor]:
