@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from secondpass.errors import InputError
+from secondpass.models.causal_templates import causal_template
+from secondpass.models.profiles import find_profile
 from secondpass.train.autotrain_options import from_autotrain
 from secondpass.train.flagembedding_options import from_flags, is_flagembedding
 from secondpass.train.options import make_options
@@ -49,6 +51,41 @@ def test_a_decoders_flags_become_lora_with_the_defaults_of_there() -> None:
         make_options(from_flags([*given[:4], "--use_lora", "False", "--lora_rank", "8"], 1).values, "").lora_rank == 0
     )
     assert make_options(from_flags(given[:4], 1).values, "").lora_rank == 0
+
+
+def test_the_instructions_of_their_language_models_become_the_form_of_input_that_has_them() -> None:
+    given = ["--model_name_or_path", "模型", "--train_data", "t", "--query_instruction_for_rerank", "A: "]
+    given += ["--query_instruction_format", "{}{}", "--passage_instruction_for_rerank", "B: "]
+    found = from_flags([*given, "--passage_instruction_format", "{}{}", "--model_type", "decoder"], 1)
+    profile = make_options(found.values, "test").profile
+    assert any(f"become profile {profile}" in note for note in found.notes)
+    known = find_profile(profile)
+    assert known
+    template = causal_template(known.template)
+    assert template.before[0] == "A: {query}"
+    assert template.passage == "B: {passage}"
+
+
+def test_a_format_without_an_instruction_does_nothing_there_and_here() -> None:
+    given = ["--train_data", "t", "--query_instruction_format", "{}：{}", "--query_instruction_for_rerank", ""]
+    found = from_flags(given, 1)
+    assert "profile" not in found.values
+    assert "query_instruction_format is left out: it formats an instruction, and none is given" in found.notes
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--query_instruction_for_rerank", "为这个问题找段落："],
+        ["--passage_instruction_for_rerank", "B: "],
+        ["--query_instruction_for_rerank", "A: ", "--passage_instruction_for_rerank", "B: ", "--model_type", "encoder"],
+        ["--query_instruction_for_rerank=A: ", "--passage_instruction_for_rerank=B: ", "--query_instruction_format={}"],
+    ],
+)
+def test_other_instructions_are_refused_since_nobody_would_serve_with_them(flags: list[str]) -> None:
+    said = r"_instruction_for_rerank is '.*', and is not taken over: .* no library would know\. Accepted are 'A: '"
+    with pytest.raises(InputError, match=said):
+        from_flags(["--train_data", "t", *flags], 1)
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,6 @@ _NAMES = Names(
     },
     refused={
         "deepspeed": "set shard = true to spread a model over processes (FSDP)",
-        "query_instruction_for_rerank": "a language model's profile has it; for an encoder write it into questions",
-        "passage_instruction_for_rerank": "a language model's profile has it; for an encoder write it into passages",
-        "query_instruction_format": "write the instruction into the questions",
-        "passage_instruction_format": "write the instruction into the passages",
         "shuffle_ratio": "texts are not shuffled",
         "modules_to_save": "only the updates are trained beside the weights; lora_rank = 0 trains all weights",
         "from_peft": "merge the adapter into its model first", "raw_peft": "merge the adapter into its model first",
@@ -58,11 +54,15 @@ _NAMES = Names(
 _HANDLED = (
     "train_data", "per_device_train_batch_size", "gradient_accumulation_steps", "query_max_len", "passage_max_len",
     "max_len", "warmup_ratio", "warmup_steps", "fp16", "bf16", "lr_scheduler_type", "report_to",
-    "knowledge_distillation", "use_lora", "target_modules",
+    "knowledge_distillation", "use_lora", "target_modules", "query_instruction_for_rerank", "query_instruction_format",
+    "passage_instruction_for_rerank", "passage_instruction_format",
 )  # fmt: skip
 _QUERY_TOKENS, _PASSAGE_TOKENS = 32, 128
 _LORA = {"lora_rank": 64, "lora_alpha": 16.0, "lora_dropout": 0.1}
 """FlagEmbedding's defaults, in finetune/reranker/decoder_only/base/arguments.py."""
+_SIDES = ("query", "passage")
+_FORM, _FORM_WORDS = "BAAI/bge-reranker-v2-gemma", ("A: ", "B: ")
+"""The words before question and passage of FlagEmbedding's language models, and the form of input that has them."""
 
 
 def is_flagembedding(arguments: Sequence[str]) -> bool:
@@ -98,6 +98,7 @@ def from_flags(arguments: Sequence[str], processes: int) -> Translated:
         found.notes.append("knowledge_distillation becomes loss kl; FlagEmbedding adds the one-hot loss to it")
     _set_lengths(given, found)
     _set_lora(given, found)
+    _set_instructions(given, found)
     return found
 
 
@@ -164,6 +165,27 @@ def _set_lora(given: Mapping[str, Any], found: Translated) -> None:
         found.values.setdefault(name, value)
     targets = given.get("target_modules", [])
     found.values["lora_targets"] = ",".join([targets] if isinstance(targets, str) else targets)
+
+
+def _set_instructions(given: Mapping[str, Any], found: Translated) -> None:
+    """Take over the words that FlagEmbedding writes before texts where a form of input has them; refuse others."""
+    words = [given.get(f"{side}_instruction_for_rerank") or "" for side in _SIDES]
+    formats = [given.get(f"{side}_instruction_format", "{}{}") for side in _SIDES]
+    for side, word in zip(_SIDES, words, strict=True):
+        if not word and f"{side}_instruction_format" in given:
+            found.notes.append(f"{side}_instruction_format is left out: it formats an instruction, and none is given")
+    if not any(words):
+        return
+    if tuple(words) == _FORM_WORDS and formats == ["{}{}", "{}{}"] and given.get("model_type") != "encoder":
+        found.values["profile"] = _FORM
+        found.notes.append(f"the instructions 'A: ' and 'B: ' become profile {_FORM}, whose form of input has them")
+        return
+    side, word = next((side, word) for side, word in zip(_SIDES, words, strict=True) if word)
+    raise InputError(
+        f"{_PLACE}: {side}_instruction_for_rerank is {word!r}, and is not taken over: a model taught with words "
+        "before its texts has to be served with them, and no library would know. Accepted are 'A: ' and 'B: ', of a "
+        "language model; write others into the texts of the examples, and of what will be reranked."
+    )
 
 
 def _yes(given: Mapping[str, Any], name: str) -> bool:
