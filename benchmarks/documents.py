@@ -47,7 +47,7 @@ def docs_demo(folder: Path, index: str, retrieve: str) -> None:
             print(f"docs_demo {side:<16} answer in top 3: {sum(found)}/{len(found)}  missed: {' '.join(missed) or '-'}")
         good = []
         for question in questions:
-            answer = workbench.ask(question["text"], retrieve)
+            answer = workbench.ask(question["text"], retrieve, ["lexical@3"])
             good.append(answer.found and any(text in answer.text for text in question["answers"]))
             print(f"  {question['_id']:<4} {'right' if good[-1] else 'WRONG'}  {question['text']}")
             print(f"       {answer.text[:160]}")

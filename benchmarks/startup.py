@@ -24,7 +24,8 @@ COMMANDS = {
     "import secondpass": ["-c", "import secondpass"],
     "secondpass --help": ["-m", "secondpass", "--help"],
     "secondpass rerank --help": ["-m", "secondpass", "rerank", "--help"],
-    "rerank_passages of 2": ["-c", "import secondpass; secondpass.rerank_passages('a', ['a', 'b'])"],
+    "rerank_passages, lexical": ["-c", "import secondpass; secondpass.rerank_passages('a', ['a', 'b'], 2, 'lexical')"],
+    "rerank_passages, builtin": ["-c", "import secondpass; secondpass.rerank_passages('a', ['a', 'b'])"],
 }
 ENGINES = {"openvino": "openvino", "onnx": "onnxruntime"}
 

@@ -1,6 +1,7 @@
-"""Rerank a few passages, with the reranker of the package or any other. 重排几段文字，用自带的重排器或任何别的。
+"""Rerank a few passages, with the model of the package or any other reranker. 重排几段文字，用自带的或别的重排器。
 
 python examples/rerank_passages.py
+python examples/rerank_passages.py lexical                     # no model at all, 不用模型
 python examples/rerank_passages.py BAAI/bge-reranker-v2-m3     # or a folder with a model, 或模型文件夹
 """
 

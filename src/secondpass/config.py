@@ -19,10 +19,12 @@ from secondpass.types import Reranker
 RETRIEVERS = ("bm25", "dense", "hybrid", "colbert")
 DEFAULT_TOP_K = 10
 DEFAULT_TOP_N = 3
-DEFAULT_RERANKER = "lexical"
-"""What reranks where nobody names a reranker: every command that answers, searches or measures, and the Python API."""
+DEFAULT_RERANKER = "builtin"
+"""What reranks where nobody names a reranker: commands that rerank, search, ask or compare, and the Python API."""
 QUICK_RERANKER = "lexical"
 """What looks through whole sets of training data where nobody names a reranker: it reads 10,000 passages a second."""
+MEASURED_RERANKERS = (QUICK_RERANKER, DEFAULT_RERANKER)
+"""What is measured and tuned where nobody names a reranker: whether the default one is worth its time, or not."""
 STEPS = ("dedupe", "edges", "merge", "mmr")
 """Stages that give no scores of their own."""
 _SPEC = re.compile(r"(?P<name>.+?)(?:@(?P<depth>\d+|all))?$")
@@ -163,7 +165,7 @@ def _within_budget(stages: Sequence[Stage], seconds: float) -> Stage:
     *before, last = stages
     if not isinstance(last.reranker, PairReranker):
         raise InputError(
-            f"A budget needs a last stage that reads one passage after the other, such as BAAI/bge-reranker-v2-m3; "
+            f"A budget needs a last stage that reads one passage after the other, such as {DEFAULT_RERANKER}; "
             f"{last.reranker.name} does not."
         )
     cheap = CascadeReranker(before) if before else LexicalReranker()

@@ -81,7 +81,8 @@ class Workbench:
         """Return the passages for ``query``.
 
         ``retrieve`` is the first stage, such as ``"hybrid@100"`` (None: hybrid where the index has vectors, else bm25,
-        and 10 passages); ``rerank`` are the stages after it, such as ``["lexical@3"]``, or none: ``[]``.
+        and 10 passages); ``rerank`` are the stages after it, such as ``["lexical@20", "builtin@3"]``, or none: ``[]``;
+        left out, the model of the package keeps 3.
         """
         return self._pipeline(query, retrieve, rerank, None).search(query)
 
@@ -261,7 +262,8 @@ def rerank_passages(
 ) -> list[Hit]:
     """Return the best ``top_n`` of ``passages`` for ``query``, best first, without any index.
 
-    A hit's place in ``passages`` is the rank of its first stage, counted from 1; given hits keep the stages they have.
+    ``rerank`` left out is the model of the package; ``"lexical"`` is quick and needs none. A hit's place in
+    ``passages`` is the rank of its first stage, counted from 1; given hits keep the stages they have.
     ``options`` says how named rerankers are opened; one that was opened before is used again.
 
     Raises:

@@ -20,6 +20,7 @@ HEAVY = (
     "rich",
     "httpx",
 )
+NEURAL = ("torch", "transformers", "onnxruntime", "openvino", "huggingface_hub", "openai")
 
 
 def modules_after(code: str) -> set[str]:
@@ -49,5 +50,17 @@ def test_an_engine_imports_neither_torch_nor_the_library_that_writes_graphs(engi
 
 
 def test_the_lexical_path_needs_no_neural_library() -> None:
-    code = "import secondpass\nprint(secondpass.rerank_passages('西安', ['北京', '西安'])[0].chunk.text)"
-    assert modules_after(code).isdisjoint({"torch", "transformers", "onnxruntime", "openai"})
+    code = "import secondpass\nprint(secondpass.rerank_passages('西安', ['北京', '西安'], 1, 'lexical')[0].chunk.text)"
+    assert modules_after(code).isdisjoint({*NEURAL, "tokenizers", "safetensors"})
+
+
+def test_the_model_of_the_package_is_opened_when_it_is_first_used_and_needs_the_base_install_alone() -> None:
+    imported = (
+        "from secondpass import Workbench, rerank_passages\n"
+        "from secondpass.models.engine import EngineOptions\nfrom secondpass.rerank.options import RerankerOptions\n"
+    )
+    used = "rerank_passages('西安', ['北京', '西安'], options=RerankerOptions(EngineOptions('numpy')))"
+    assert modules_after(imported).isdisjoint({*NEURAL, "tokenizers", "safetensors"})
+    after = modules_after(imported + used)
+    assert after.isdisjoint(NEURAL)
+    assert {"tokenizers", "safetensors"} <= after

@@ -18,6 +18,7 @@ from secondpass.cli.evaluate import evaluate
 from secondpass.evaluate.report_files import read_report_json
 
 ARGUMENTS = ["--measures", "nDCG@10,MAP,hit@3", "--work", "work"]
+QUICK = ("--rerank", "lexical")
 
 
 @pytest.fixture
@@ -64,15 +65,14 @@ def test_the_table_shows_bounds_intervals_tests_costs_and_texts_and_stays_in_its
 
 def test_a_narrow_terminal_says_which_measures_it_leaves_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secondpass.cli.evaluate.console", lambda: __import__("rich.console").console.Console(width=80))
-    shown = call("集/有列表").stdout
+    shown = call("集/有列表", *QUICK).stdout
     assert "too narrow for MAP, hit@3" in shown
     assert max(cell_len(line) for line in shown.splitlines()) <= 80
 
 
 def test_all_files_are_written(folder: Path) -> None:
-    done = call(
-        "集/plain", "--out", "报告.json", "--report", "页.html", "--runs-out", "runs", "--sample", "5", "--top-k", "7"
-    )
+    written = ("--out", "报告.json", "--report", "页.html", "--runs-out", "runs")
+    done = call("集/plain", *QUICK, *written, "--sample", "5", "--top-k", "7")
     report = read_report_json(folder / "报告.json")
     assert (report.tasks[0].queries, report.tasks[0].of_queries, report.tasks[0].pairs) == (5, 12, 32)
     assert "<html" in (folder / "页.html").read_text(encoding="utf-8")
@@ -82,25 +82,25 @@ def test_all_files_are_written(folder: Path) -> None:
 
 
 def test_a_second_run_goes_on_from_what_is_known_unless_it_is_told_otherwise(folder: Path) -> None:
-    first = call("集/有列表", "--json")
-    again = call("集/有列表", "--json")
+    first = call("集/有列表", *QUICK, "--json")
+    again = call("集/有列表", *QUICK, "--json")
     assert "lexical: 40 of 40 questions are known from before" in again.stderr
     assert json.loads(first.stdout)["tasks"] == json.loads(again.stdout)["tasks"]
-    assert "known from before" not in call("集/有列表", "--json", "--fresh").stderr
+    assert "known from before" not in call("集/有列表", *QUICK, "--json", "--fresh").stderr
 
 
 def test_trec_files_are_a_task(folder: Path) -> None:
-    call("集/有列表", "--runs-out", "runs")
+    call("集/有列表", *QUICK, "--runs-out", "runs")
     texts = ["--corpus", "集/有列表/corpus.jsonl", "--queries", "集/有列表/queries.jsonl"]
     run = ["--run", "runs/有列表/bm25.trec", "--qrels", "集/有列表/qrels.tsv"]
-    task = json.loads(call(*run, *texts, "--json").stdout)["tasks"][0]
+    task = json.loads(call(*run, *texts, *QUICK, "--json").stdout)["tasks"][0]
     assert (task["name"], task["baseline"], task["queries"]) == ("bm25.trec", "given", 40)
     with pytest.raises(Exception, match="--run needs --qrels"):
         call(*run)
 
 
 def test_runs_are_compared_without_any_text(folder: Path) -> None:
-    whole = json.loads(call("集/有列表", "--runs-out", "runs", "--json").stdout)["tasks"][0]
+    whole = json.loads(call("集/有列表", *QUICK, "--runs-out", "runs", "--json").stdout)["tasks"][0]
     runs = ["--runs", "runs/有列表/bm25.trec", "--runs", "runs/有列表/lexical.trec", "--qrels", "集/有列表/qrels.tsv"]
     task = json.loads(call(*runs, "--json").stdout)["tasks"][0]
     assert task["baseline"] == "bm25"
@@ -111,7 +111,7 @@ def test_runs_are_compared_without_any_text(folder: Path) -> None:
         call("--runs", "runs/有列表/bm25.trec")
 
 
-def test_labelled_lists_are_a_task(folder: Path) -> None:
+def test_labelled_lists_are_a_task_on_which_the_quick_and_the_default_reranker_are_measured(folder: Path) -> None:
     rows = [
         {
             "query": f"西安交大在哪里？{n}",
@@ -123,6 +123,9 @@ def test_labelled_lists_are_a_task(folder: Path) -> None:
     lines(folder / "列表.jsonl", rows)
     task = json.loads(call("列表.jsonl", "--json").stdout)["tasks"][0]
     assert (task["language"], task["queries"], task["pairs"]) == ("zh", 4, 12)
+    measured = {system["name"]: system["measures"]["MAP"]["mean"] for system in task["systems"]}
+    assert list(measured) == ["random", "bm25", "lexical", "builtin", "ceiling"]
+    assert measured["random"] < measured["builtin"] <= 1
 
 
 def test_the_user_s_questions_on_the_index(run_json: Callable[..., Any], indexed: Path) -> None:
@@ -145,7 +148,7 @@ def test_the_user_s_questions_on_the_index(run_json: Callable[..., Any], indexed
         ([], "There is nothing to evaluate on"),
         (["nowhere"], "nowhere"),
         (["集/有列表", "--rerank", "lexcal"], "Did you mean 'lexical'"),
-        (["集/有列表", "--baseline", "bge"], "there are: bm25, lexical"),
+        (["集/有列表", *QUICK, "--baseline", "bge"], "there are: bm25, lexical"),
         (["集/有列表", "--first-stage", "dense"], "no embedder was named"),
         (["集/有列表", "--rerank", "lexical", "--rerank", "lexical"], "named twice"),
     ],
@@ -169,16 +172,16 @@ def test_an_interrupted_evaluation_says_how_to_go_on(folder: Path, monkeypatch: 
         raise KeyboardInterrupt
 
     monkeypatch.setattr("secondpass.cli.evaluate_progress.EvaluationProgress.advance", interrupt)
-    done = CliRunner().invoke(evaluate, ["集/有列表", *ARGUMENTS], standalone_mode=False)
+    done = CliRunner().invoke(evaluate, ["集/有列表", *QUICK, *ARGUMENTS], standalone_mode=False)
     assert done.exit_code != 0
     assert "is kept in work: the same command goes on from there" in done.stderr
 
 
 def test_lists_of_a_first_stage_are_reranked_in_their_own_order(folder: Path) -> None:
     write_task(replace(make_task(12)), folder / "first", kind="first_stage")
-    task = json.loads(call("first", "--json").stdout)["tasks"][0]
+    task = json.loads(call("first", *QUICK, "--json").stdout)["tasks"][0]
     assert task["baseline"] == "given"
-    task = json.loads(call("first", "--json", "--first-stage", "bm25").stdout)["tasks"][0]
+    task = json.loads(call("first", *QUICK, "--json", "--first-stage", "bm25").stdout)["tasks"][0]
     assert task["baseline"] == "bm25"
 
 
@@ -188,7 +191,7 @@ def test_a_task_of_mteb_from_local_files_and_results_that_mteb_reads(folder: Pat
     for part, rows in rows_of(small_task(questions=6)).items():
         write_lines(folder / "数据" / f"{part}.jsonl", rows)
     local = ["--mteb", "T2Reranking", "--mteb-data", "数据", "--mteb-results", "结果"]
-    task = json.loads(call(*local, "--json").stdout)["tasks"][0]
+    task = json.loads(call(*local, *QUICK, "--json").stdout)["tasks"][0]
     assert (task["name"], task["queries"]) == ("T2Reranking", 6)
     read = mteb.TaskResult.from_disk(folder / "结果" / "lexical" / "T2Reranking.json")
     (lexical,) = (system for system in task["systems"] if system["name"] == "lexical")
@@ -213,9 +216,9 @@ def test_answers_are_scored_where_a_task_has_references(folder: Path) -> None:
         {"query": "茶在哪里？", "positive": ["茶在杭州。"], "negative": ["西安交通大学在西安。"]},
     ]
     lines(folder / "问答.jsonl", rows)
-    done = call("问答.jsonl", "--answers", "--top-n", "1")
+    done = call("问答.jsonl", *QUICK, "--answers", "--top-n", "1")
     assert "answers from the first passages" in done.stdout
-    task = json.loads(call("问答.jsonl", "--answers", "--top-n", "1", "--json").stdout)["tasks"][0]
+    task = json.loads(call("问答.jsonl", *QUICK, "--answers", "--top-n", "1", "--json").stdout)["tasks"][0]
     (lexical,) = (system for system in task["systems"] if system["name"] == "lexical")
     assert lexical["answers"]["answer in context"]["mean"] == 1.0
     assert lexical["answers"]["citation precision"]["mean"] == 1.0

@@ -11,6 +11,7 @@ import pytest
 MERGED = "西安交通大学、西安医科大学、陕西财经学院"
 QUESTION = "西安交大由哪几个学校合并的"
 ENGLISH = "For how many seconds do browsers cache CORS responses by default?"
+QUICK = ("--rerank", "lexical@3")
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ ENGLISH = "For how many seconds do browsers cache CORS responses by default?"
 def test_ask_cuts_the_answer_from_the_documents_and_cites_it(
     run_json: Callable[..., Any], indexed: Path, question: str, expected: str
 ) -> None:
-    answer = run_json("ask", question, cwd=indexed)
+    answer = run_json("ask", question, *QUICK, cwd=indexed)
     assert answer["found"]
     assert expected in answer["text"]
     citation = next(citation for citation in answer["citations"] if expected in citation["quote"])
@@ -31,9 +32,35 @@ def test_ask_cuts_the_answer_from_the_documents_and_cites_it(
 
 
 def test_ask_says_when_the_documents_do_not_answer(run_json: Callable[..., Any], indexed: Path) -> None:
-    answer = run_json("ask", "唐朝的首都人口有多少？", cwd=indexed, code=1)
+    answer = run_json("ask", "唐朝的首都人口有多少？", *QUICK, cwd=indexed, code=1)
     assert not answer["found"]
     assert answer["citations"] == []
+
+
+@pytest.mark.parametrize("question", [QUESTION, ENGLISH])
+def test_the_model_of_the_package_reranks_and_answers_where_no_reranker_is_named(
+    run_json: Callable[..., Any], indexed: Path, question: str
+) -> None:
+    # However probable its weights say that an answer is: what they hold for possible at all is answered.
+    answer = run_json("ask", question, "--min-probability", "1e-9", cwd=indexed)
+    assert len(answer["hits"]) == 3
+    for hit in answer["hits"]:
+        assert [stage["stage"] for stage in hit["stages"]] == ["bm25", "builtin"]
+        assert 0 < hit["probability"] < 1
+        assert 0 <= hit["evidence"]["start"] < hit["evidence"]["end"] <= len(hit["chunk"]["text"])
+    assert answer["found"]
+    [citation] = answer["citations"]
+    cited = answer["hits"][citation["number"] - 1]["chunk"]
+    assert citation["quote"] in cited["text"]
+    assert citation["start"] <= citation["highlight"]["start"] < citation["highlight"]["end"] <= citation["end"]
+
+
+def test_the_model_of_the_package_puts_the_passage_that_answers_first(
+    run_json: Callable[..., Any], indexed: Path
+) -> None:
+    compared = run_json("compare", QUESTION, cwd=indexed)["reranked"]
+    assert MERGED in compared["hits"][0]["chunk"]["text"]
+    assert [stage["stage"] for stage in compared["hits"][0]["stages"]] == ["bm25", "builtin"]
 
 
 def test_search_shows_where_each_passage_stood(run_json: Callable[..., Any], indexed: Path) -> None:
@@ -49,14 +76,14 @@ def test_search_shows_where_each_passage_stood(run_json: Callable[..., Any], ind
 
 
 def test_the_table_for_people_names_scores_scales_and_places(run: Callable[..., Any], indexed: Path) -> None:
-    shown = run("search", QUESTION, cwd=indexed).stdout
+    shown = run("search", QUESTION, *QUICK, cwd=indexed).stdout
     assert "log_odds" in shown
     assert "bm25" in shown
     assert "xianjiaoda_excerpt.md" in shown.replace("\n", "") or "xianjiaoda" in shown
 
 
 def test_compare_uses_the_same_candidates_for_both_sides(run_json: Callable[..., Any], indexed: Path) -> None:
-    result = run_json("compare", QUESTION, cwd=indexed)
+    result = run_json("compare", QUESTION, *QUICK, cwd=indexed)
     without, reranked = result["without"], result["reranked"]
     assert len(without["hits"]) == 10
     assert len(reranked["hits"]) == 3
@@ -69,7 +96,7 @@ def test_compare_uses_the_same_candidates_for_both_sides(run_json: Callable[...,
 
 
 def test_compare_prints_both_contexts_whole_when_asked(run: Callable[..., Any], indexed: Path) -> None:
-    shown = run("compare", QUESTION, "--show-passages", cwd=indexed)
+    shown = run("compare", QUESTION, *QUICK, "--show-passages", cwd=indexed)
     assert shown.returncode == 0
     assert shown.stdout.count("2000年国务院决定将") >= 4  # in both contexts and both answers
     assert "prompt tokens" in shown.stdout

@@ -16,6 +16,7 @@ JOBS = [
     {"id": "b", "query": "Where is Paris?", "passages": [{"id": 1, "text": "Paris is in France.", "title": "Paris"}]},
     {"id": "c", "query": "empty", "passages": []},
 ]
+QUICK = ("--rerank", "lexical@all")
 
 
 def lines(*records: object) -> str:
@@ -23,7 +24,7 @@ def lines(*records: object) -> str:
 
 
 def test_jobs_pass_through_a_pipe_in_their_order(run: Callable[..., Any]) -> None:
-    done = run("rerank", stdin=lines(*JOBS))
+    done = run("rerank", *QUICK, stdin=lines(*JOBS))
     assert done.returncode == 0, done.stderr
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert [result["id"] for result in results] == ["a", "b", "c"]
@@ -33,9 +34,23 @@ def test_jobs_pass_through_a_pipe_in_their_order(run: Callable[..., Any]) -> Non
     assert results[2]["passages"] == []
 
 
+def test_the_model_of_the_package_reranks_where_none_is_named(run: Callable[..., Any]) -> None:
+    done = run("rerank", stdin=lines(*JOBS))
+    assert done.returncode == 0, done.stderr
+    assert "note: builtin: cross-encoder on " in done.stderr
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [passage["id"] for passage in results[0]["passages"]] == [2, 1]
+    for passage in (*results[0]["passages"], *results[1]["passages"]):
+        assert 0 < passage["probability"] < 1
+        assert 0 < passage["evidence_confidence"] <= 1
+        start, end = passage["evidence"]
+        assert 0 <= start < end <= len(passage["text"])
+    assert results[2]["passages"] == []
+
+
 def test_a_bad_line_is_named_and_the_rest_is_done(run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(lines(JOBS[0]) + "oops\n" + lines(JOBS[1]), encoding="utf-8")
-    done = run("rerank", "--input", "in.jsonl", "--output", "out.jsonl")
+    done = run("rerank", "--input", "in.jsonl", "--output", "out.jsonl", *QUICK)
     assert done.returncode == 1
     assert "in.jsonl:2: this is no JSON" in done.stderr
     assert len((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()) == 2
@@ -44,7 +59,7 @@ def test_a_bad_line_is_named_and_the_rest_is_done(run: Callable[..., Any], tmp_p
 def test_strict_stops_at_a_bad_line_and_leaves_the_output_as_it_was(run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(lines(JOBS[0]) + "oops\n", encoding="utf-8")
     (tmp_path / "out.jsonl").write_text("before", encoding="utf-8")
-    done = run("rerank", "--input", "in.jsonl", "--output", "out.jsonl", "--strict")
+    done = run("rerank", "--input", "in.jsonl", "--output", "out.jsonl", "--strict", *QUICK)
     assert done.returncode == 2
     assert "in.jsonl:2" in done.stderr
     assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == "before"
@@ -65,7 +80,7 @@ def test_a_trec_run_comes_back_reranked(run: Callable[..., Any], tmp_path: Path)
         encoding="utf-8",
     )
     (tmp_path / "queries.jsonl").write_text(lines({"_id": "q1", "text": "西安交大在哪里？"}), encoding="utf-8")
-    done = run("rerank", "--run", "run.trec", "--corpus", "corpus.jsonl", "--queries", "queries.jsonl")
+    done = run("rerank", "--run", "run.trec", "--corpus", "corpus.jsonl", "--queries", "queries.jsonl", *QUICK)
     assert done.returncode == 1
     assert [line.split()[:4] for line in done.stdout.splitlines()] == [["q1", "Q0", "d2", "1"], ["q1", "Q0", "d1", "2"]]
     assert "1 passages are not in corpus.jsonl (gone" in done.stderr

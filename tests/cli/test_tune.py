@@ -20,6 +20,7 @@ from secondpass.evaluate.labelling_files import read_about
 from secondpass.tune.files import read_tuning
 
 Run = Callable[..., Any]
+QUICK = ("--rerank", "lexical")
 CITIES = ["西安", "北京", "上海", "广州", "成都", "Lisbon", "Paris", "Berlin", "Madrid", "Vienna"]
 RIVERS = ["长江", "黄河", "渭河", "珠江", "锦江", "Tagus", "Seine", "Spree", "Manzanares", "Danube"]
 
@@ -61,7 +62,7 @@ def lines(records: list[dict[str, Any]]) -> str:
 
 
 def test_one_screen_says_the_setting_its_worth_its_promise_and_the_command(run: Run, place: Path) -> None:
-    done = run("tune", "城市 task", "--keep-answer", "0.7", "--alpha", "0.2", "--prefer", "cheap", cwd=place)
+    done = run("tune", "城市 task", "--keep-answer", "0.7", "--alpha", "0.2", "--prefer", "cheap", *QUICK, cwd=place)
     assert done.returncode == 0, done.stderr
     said = done.stdout
     assert re.search(r"^use: bm25@\d+", said, re.MULTILINE)
@@ -73,23 +74,24 @@ def test_one_screen_says_the_setting_its_worth_its_promise_and_the_command(run: 
 
 
 def test_everything_goes_into_files_and_json(run: Run, run_json: Run, place: Path, tmp_path: Path) -> None:
-    found = run_json("tune", "城市 task", "--retrieve", "bm25@10", "--out", str(tmp_path / "t.json"), cwd=place)
+    to_json = ("--retrieve", "bm25@10", "--out", str(tmp_path / "t.json"))
+    found = run_json("tune", "城市 task", *QUICK, *to_json, cwd=place)
     report = read_tuning(tmp_path / "t.json")
     assert found["task"] == report.task == "城市 task"
     assert {row.setting.depth for row in report.rows} <= {5, 10}
-    run("tune", "城市 task", "--depths", "5", "--out", str(tmp_path / "t.toml"), cwd=place)
+    run("tune", "城市 task", *QUICK, "--depths", "5", "--out", str(tmp_path / "t.toml"), cwd=place)
     assert "rerank" in tomllib.loads((tmp_path / "t.toml").read_text(encoding="utf-8"))
 
 
 def test_a_wish_that_cannot_be_met_ends_with_one_and_says_which(run: Run, place: Path) -> None:
-    done = run("tune", "城市 task", "--keep-answer", "0.999", cwd=place)
+    done = run("tune", "城市 task", *QUICK, "--keep-answer", "0.999", cwd=place)
     assert done.returncode == 1
     assert "nearest: " in done.stdout
     assert "No setting is sure to keep 99.9% of answers" in done.stdout
 
 
 def test_questions_on_the_index_are_tuned_with_their_answers(run_json: Run, place: Path) -> None:
-    found = run_json("tune", "--questions", "questions.jsonl", "--context-tokens", "200", cwd=place)
+    found = run_json("tune", "--questions", "questions.jsonl", "--context-tokens", "200", *QUICK, cwd=place)
     assert found["first_stage"] == "bm25"
     assert found["split"]["questions"] == found["split"]["answerable"] == 40
     assert found["held_out"]["keep_answer"]["mean"] > 0.9
@@ -133,6 +135,8 @@ def test_a_model_labels_questions_and_tuning_uses_its_labels(
     tuned = run_json("tune", "--questions", "plain.jsonl", "--qrels", out, "--retrieve", "bm25@2", cwd=place)
     assert tuned["split"]["questions"] == 20
     assert tuned["split"]["answerable"] >= 10
+    tried = {tuple(stage["reranker"] for stage in row["setting"]["stages"]) for row in tuned["rows"]}
+    assert {("lexical",), ("builtin",)} <= tried
 
 
 def test_labels_are_compared_with_those_of_people(run_json: Run, place: Path, tmp_path: Path, server_url: str) -> None:

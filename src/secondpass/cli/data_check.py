@@ -38,7 +38,11 @@ _STYLES = {"spoils": "bold red", "warning": "yellow", "note": ""}
 @click.option("--dev-split", metavar="NAME", help="Which questions of the development set. [default: dev]")
 @click.option("--model", metavar="NAME", help="Count lengths in this model's tokens. [default: estimated, against 512]")
 @click.option(
-    "--teacher", default=QUICK_RERANKER, show_default=True, metavar="NAME", help="Scores negatives; none: nothing does."
+    "--teacher",
+    default=QUICK_RERANKER,
+    show_default=True,
+    metavar="NAME",
+    help="Scores negatives; a model such as builtin reads them, and takes longer; none: nothing does.",
 )
 @click.option("--sample", type=click.IntRange(1), default=500, show_default=True, help="Rows that the teacher scores.")
 @click.option("--near", type=click.FloatRange(0.5, 1), default=0.8, show_default=True, help="What is nearly the same.")

@@ -68,7 +68,8 @@ class _Source:
     default=QUICK_RERANKER,
     show_default=True,
     metavar="NAME",
-    help="Orders what is found for the round trip; none: the first stage's order.",
+    help="Orders what is found for the round trip; a model such as builtin reads it, and takes longer; none: the first "
+    "stage's order.",
 )
 @click.option("--seed", type=int, default=13, show_default=True)
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")

@@ -13,7 +13,7 @@ from secondpass.cli.evaluate_tasks import TaskOptions
 from secondpass.cli.options import index_option, json_option
 from secondpass.cli.reranking import option as reranker_option
 from secondpass.cli.reranking import reranking_from, reranking_options
-from secondpass.config import DEFAULT_RERANKER
+from secondpass.config import MEASURED_RERANKERS
 from secondpass.data.corpora import Titles
 from secondpass.embed.names import open_embedder
 from secondpass.evaluate.options import DEFAULT_MEASURES, EvaluationOptions, FirstStageName, Missing, Ties
@@ -41,9 +41,10 @@ _TASKS = (
     click.option("--mteb-data", metavar="FOLDER", help="Where the data of MTEB's tasks lie, without a hub."),
 )  # fmt: skip
 _EXPERIMENT = (
-    reranker_option("--rerank", "systems", multiple=True, default=[DEFAULT_RERANKER], show_default=True,
+    reranker_option("--rerank", "systems", multiple=True, default=MEASURED_RERANKERS, show_default=True,
                     metavar="NAME@N",
-                    help="A system to measure; repeat for several. A cascade: 'lexical@20>OTHER@10'. bm25-only: none."),
+                    help="A system to measure; repeat for several. A cascade: 'lexical@20>OTHER@10'. bm25-only: none. "
+                    "Models take their time: --sample N reads fewer questions, lexical alone is quick."),
     click.option("--first-stage", type=click.Choice(get_args(FirstStageName)),
                  help="Whose order rerankers get. [default: given where lists have a meaning, else bm25]"),
     click.option("--embedder", metavar="NAME", help="Adds the first stage dense, and its fusion with the others."),

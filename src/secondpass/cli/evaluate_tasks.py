@@ -84,12 +84,12 @@ def read_tasks(sources: Sequence[TaskSource]) -> Iterator[RankingTask]:
 
 def _of_path(path: Path, split: str | None, reading: ReadOptions) -> list[TaskSource]:
     """Return the task at ``path``, or those of the folders in it."""
-    if not path.is_dir() or any(path.glob("corpus.jsonl*")):
+    if path.is_file() or any(path.glob("corpus.jsonl*")):
         return [partial(read_task, path, split, reading)]
-    folders = [child for child in sorted(path.iterdir()) if child.is_dir()]
+    folders = [child for child in sorted(path.iterdir()) if child.is_dir()] if path.is_dir() else []
     tasks = [child for child in folders if all(any(child.glob(f"{part}*")) for part in _PARTS_OF_A_TASK)]
     if not tasks:
-        return [partial(read_task, path, split, reading)]  # which says what is missing
+        read_task(path, split, reading)  # which says what is missing, before a model is opened
     left_out = [child.name for child in folders if child not in tasks]
     sources: list[TaskSource] = []
     for task in tasks:

@@ -14,7 +14,7 @@ from secondpass.cli.evaluate_tasks import TaskOptions
 from secondpass.cli.options import index_option, json_option
 from secondpass.cli.reranking import option as reranker_option
 from secondpass.cli.reranking import parse_duration, reranking_from, reranking_options
-from secondpass.config import DEFAULT_RERANKER, STEPS
+from secondpass.config import MEASURED_RERANKERS, STEPS
 from secondpass.data.corpora import Titles
 from secondpass.embed.names import open_embedder
 from secondpass.errors import InputError
@@ -65,10 +65,10 @@ _RERANK = reranker_option(
     "--rerank",
     "names",
     multiple=True,
-    default=[DEFAULT_RERANKER],
+    default=MEASURED_RERANKERS,
     show_default=True,
     metavar="NAME",
-    help="A reranker to try, without @N; repeat for cascades of two.",
+    help="A reranker to try, without @N; repeat for cascades of two. Models take their time: lexical alone is quick.",
 )
 _OUTPUT = (
     json_option,
