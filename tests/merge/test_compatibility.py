@@ -101,6 +101,13 @@ def test_settings_that_do_not_decide_are_noted_and_the_first_ones_are_taken(two:
     assert "dropout" not in note
 
 
+def test_shares_of_word_counts_are_those_of_the_first_and_it_is_said(two: list[Path]):
+    change_json(two[0], "config.json", {"secondpass": {"with_lexical": {"zh": {}}}})
+    change_json(two[1], "config.json", {"secondpass": {"with_lexical": {"zh": {}}}})
+    (note,) = check_compatible([open_parent(str(folder)) for folder in two])
+    assert note.startswith(f"with_lexical of config.json is that of {two[0]}, fitted to its scores")
+
+
 def test_another_pooling_is_refused(two: list[Path]):
     for folder in two:
         as_embedder(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.merge.families import change_json
 from tests.models.pointing_folders import make_pointing, write_spans
 from tests.train.runs import metrics, run, settings
 from torch.nn import functional
@@ -125,6 +126,20 @@ def test_under_a_new_layer_the_old_head_is_left_out_and_it_is_said(answered: Pat
     learned = open_model(start, TrainOptions(head="mean", evidence=0.25)).module
     assert isinstance(learned, EvidenceScores)
     assert not learned.head.bias.any()  # a new one
+
+
+@pytest.mark.parametrize("evidence", [0.0, 0.25])
+def test_shares_of_word_counts_that_were_fitted_to_the_start_are_left_out_and_it_is_said(
+    evidence: float, tmp_path: Path
+) -> None:
+    start, made = make_pointing(tmp_path / "起点"), tmp_path / "made"
+    change_json(start, "config.json", {"secondpass": {"max_tokens": 256, "with_lexical": {"zh": {}}}})
+    model = open_model(start, TrainOptions(evidence=evidence))
+    assert model.notes[0].startswith("with_lexical of config.json, fitted to the scores of the start, is left out")
+    made.mkdir()
+    model.write(made)
+    kept = json.loads((made / "config.json").read_text(encoding="utf-8"))["secondpass"]
+    assert kept.keys() == {"max_tokens", "version"}
 
 
 def test_a_damaged_head_is_refused_before_anything_is_trained(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from secondpass.merge.tensor_files import StoredTensor, same_bits
 from secondpass.merge.vocabulary import cutting_notes, vocabulary_differences
 from secondpass.models.model_folder import read_json
 from secondpass.models.module_list import module_paths, module_types, transformer_folder
+from secondpass.rerank.blend import WITH_LEXICAL
 
 _SHOWN = 20
 # A difference in one of these makes another function of the same numbers; one in any other is noted.
@@ -48,6 +49,7 @@ def check_compatible(parents: Sequence[Parent], base: Parent | None = None) -> l
             if differences:
                 raise _refusal(first, other, what, differences, accepted)
         notes += _notes(first, other)
+    notes += _fitted_notes(first)
     notes += _integer_notes([*parents, *([base] if base else [])])
     if first.left:
         notes.append(f"not taken over from {first.name}: {_listed(list(first.left))}")
@@ -145,6 +147,14 @@ def _notes(first: Parent, other: Parent) -> list[str]:
         [f"config.json differs from {other.name} in {_listed(keys)}; those of {first.name} are taken"] if keys else []
     )
     return notes + [f"{note}; that of {first.name} is taken" for note in cutting_notes(first.folder, other.folder)]
+
+
+def _fitted_notes(first: Parent) -> list[str]:
+    """Say that the shares of word counts, where the first model has any, were fitted to its own scores."""
+    record = _config(first.folder).get("secondpass")
+    if not isinstance(record, dict) or WITH_LEXICAL not in record:
+        return []
+    return [f"{WITH_LEXICAL} of config.json is that of {first.name}, fitted to its scores; the result may need others"]
 
 
 def _integer_notes(models: Sequence[Parent]) -> list[str]:

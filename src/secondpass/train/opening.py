@@ -17,6 +17,7 @@ from secondpass.models.cross_encoder import position_limit
 from secondpass.models.module_list import transformer_folder
 from secondpass.models.span_head import read_span_head
 from secondpass.models.weight_files import SPANS_FILE
+from secondpass.rerank.blend import WITH_LEXICAL
 from secondpass.train.encoder import ClassifierScores, PairEncoder, open_classifier, recompute_layers
 from secondpass.train.evidence import HEAD_KEPT, HEAD_LEFT, EvidenceScores
 from secondpass.train.options import TrainOptions
@@ -119,7 +120,7 @@ def _open_classifier(checkpoint: Checkpoint, options: TrainOptions) -> TrainedMo
     # Under a mean layer the states that a head read before are those of another place.
     known_head = folder if (folder / SPANS_FILE).is_file() and head != "mean" else None
     if not options.evidence:
-        plain = TrainedModel(ClassifierScores(module), reader, write, new_head=head != "own")
+        plain = TrainedModel(ClassifierScores(module), reader, write, head != "own", notes=_left(checkpoint))
         return _with_old_evidence(plain, module, folder, known_head)
     evidence = EvidenceScores(module, known_head)
 
@@ -127,7 +128,7 @@ def _open_classifier(checkpoint: Checkpoint, options: TrainOptions) -> TrainedMo
         write(place)
         evidence.save_head(place)
 
-    return TrainedModel(evidence, reader, write_both, new_head=head != "own")
+    return TrainedModel(evidence, reader, write_both, head != "own", notes=_left(checkpoint))
 
 
 def _with_old_evidence(model: TrainedModel, module: nn.Module, folder: Path, known_head: Path | None) -> TrainedModel:
@@ -135,7 +136,7 @@ def _with_old_evidence(model: TrainedModel, module: nn.Module, folder: Path, kno
     if not (folder / SPANS_FILE).is_file():
         return model
     if known_head is None:
-        return replace(model, notes=(HEAD_LEFT,))
+        return replace(model, notes=(*model.notes, HEAD_LEFT))
     config: Any = module.config
     read_span_head(folder, config.hidden_size)  # a damaged one is refused now, not when the result is opened
 
@@ -143,7 +144,17 @@ def _with_old_evidence(model: TrainedModel, module: nn.Module, folder: Path, kno
         model.write(place)
         shutil.copyfile(folder / SPANS_FILE, place / SPANS_FILE)
 
-    return replace(model, write=write_both, old_evidence=True, notes=(HEAD_KEPT,))
+    return replace(model, write=write_both, old_evidence=True, notes=(*model.notes, HEAD_KEPT))
+
+
+def _left(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Say what was fitted to the scores of the start, and means nothing for those of the result."""
+    record = checkpoint.config.get("secondpass")
+    fitted = isinstance(record, dict) and WITH_LEXICAL in record
+    said = (
+        f"{WITH_LEXICAL} of config.json, fitted to the scores of the start, is left out: the result gives its own alone"
+    )
+    return (said,) if fitted else ()
 
 
 def _head(checkpoint: Checkpoint, options: TrainOptions) -> str:
