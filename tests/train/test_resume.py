@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -43,12 +44,17 @@ def test_a_stopped_run_resumed_is_the_undisturbed_one(
     assert [verdict["name"] for verdict in outcome_of(output)["verdicts"]] == ["dev", "general"]
 
 
-def test_the_best_weights_are_kept_not_the_last(reranker: Path, lessons: Path, tmp_path: Path) -> None:
+def test_the_best_weights_are_kept_not_the_last(undisturbed: Path, lessons: Path, tmp_path: Path) -> None:
+    """A model that has learned is taught the opposite, so that every measurement is worse than the start."""
+    rows = [json.loads(line) for line in (lessons / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    wrong = tmp_path / "反的.jsonl"
+    lines = [json.dumps(row | {"pos": row["neg"], "neg": row["pos"]}, ensure_ascii=False) + "\n" for row in rows]
+    wrong.write_text("".join(lines), encoding="utf-8")
     output = tmp_path / "model"
-    outcome = run(settings(reranker, lessons, output, learning_rate=0.5, max_steps=4, evaluate_every=2))
+    outcome = run(settings(undisturbed, lessons, output, train=str(wrong), max_steps=4, evaluate_every=2))
     assert outcome.run.best_step == 0
     assert any("the one that training started from" in note for note in outcome.notes)
-    assert_same_model(output, reranker)
+    assert_same_model(output, undisturbed)
 
 
 def test_an_unfinished_run_is_neither_overwritten_nor_resumed_with_other_options(
