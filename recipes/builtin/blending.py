@@ -1,8 +1,9 @@
 """How much word counts add to what the model reads: the share that orders dev lists best, and the line that calibrates.
 
-For each language the share of the `lexical` log-odds is tried from nothing to twice the model's own; the one with the
-best mean nDCG@10 is taken, every set counting the same. Where question and passage differ in language words say
-nothing, and only the line is fitted. Then a line makes chances of the sum (`calibration`).
+For each language the share of the `lexical` log-odds is tried from nothing to twice the model's own; of those whose
+mean nDCG@10, every set counting the same, is within half a point of the best, the smallest is taken. Where question and
+passage differ in language words say nothing, and only the line is fitted. Then a line makes chances of the sum
+(`calibration`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from secondpass.rerank.lexical import LexicalReranker
 from secondpass.types import Chunk, PairScorer
 
 RATIOS = np.arange(0, 2.01, 0.1)
+AS_GOOD = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +75,8 @@ def mean_gain(lists: Sequence[ScoredList], ratio: float) -> float:
 
 def fit_share(lists: Sequence[ScoredList], kind: str) -> Share:
     """Return the share of one kind of pairs."""
-    ratio = 0.0 if kind == CROSSING else float(max(RATIOS, key=lambda tried: mean_gain(lists, tried)))
+    tried = {float(ratio): mean_gain(lists, ratio) for ratio in ([0.0] if kind == CROSSING else RATIOS)}
+    ratio = min(ratio for ratio, reached in tried.items() if reached >= max(tried.values()) - AS_GOOD)
     together = np.concatenate([one.together(Share(1.0, ratio, 0.0)) for one in lists])
     line = fit_line(together, np.concatenate([one.relevant for one in lists]))
     return Share(round(line.slope, 4), round(line.slope * ratio, 4), round(line.shift, 4))

@@ -228,14 +228,17 @@ def _example(
 
 
 def with_stuffed(example: Example, draw: random.Random) -> Example:
-    """Add a wrong passage that repeats the question, or gives an order, so that neither makes a passage relevant."""
+    """Add a wrong passage that repeats the question, or gives an order, so that neither makes a passage relevant.
+
+    Never the question alone: a question asked in other words may well be what is looked for.
+    """
     code = language(example.query)
     text = draw.choice(example.negatives)
     parts = [example.query] * draw.choice((1, 1, 2, 3)) if draw.random() < 0.75 else []
     if not parts or draw.random() < 0.25:
         parts.append(draw.choice(ORDERS[code]))
     draw.shuffle(parts)
-    stuffed = draw.choice((f"{' '.join(parts)} {text}", f"{text} {' '.join(parts)}", " ".join(parts)))
+    stuffed = draw.choice((f"{' '.join(parts)} {text}", f"{text} {' '.join(parts)}"))
     return replace(example, negatives=(*example.negatives[: NEGATIVES - 1], stuffed))
 
 

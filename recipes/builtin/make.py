@@ -28,13 +28,15 @@ from recipes.builtin.examples import make_examples
 from recipes.builtin.measuring import as_json, measure_evidence
 from recipes.builtin.packing import pack
 from recipes.builtin.vocabulary import MAP, Sizes, make_tokenizer
+from safetensors.torch import load_file, save_file
 
 from secondpass.models.builtin_model import BUILTIN_FOLDER
 from secondpass.models.cross_encoder import open_cross_encoder
+from secondpass.models.weight_files import SPANS_FILE
 from secondpass.train.second_language import LanguageOptions, learn_language
 
 SEED = 13
-EVIDENCE_QUESTIONS = 500
+EVIDENCE_QUESTIONS = 150
 CROSSING_LISTS = 120
 _log = logging.getLogger("recipe")
 
@@ -106,6 +108,20 @@ def _train(plan: Plan, start: str, config: str, seed: int, output: Path) -> None
         shutil.copyfile(file, output / file.name)
 
 
+def averaged(plan: Plan, output: Path) -> None:
+    """Take the mean of the weights before and after hardening (Wortsman et al., arXiv:2109.01903).
+
+    Hardening ranks passages better and forgets that a question asked in other words is a good answer to a question.
+    """
+    before, after = plan.work / "trained", plan.work / "hardened"
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(after / name, output / name)
+    for name in ("model.safetensors", SPANS_FILE):
+        weights, others = load_file(after / name), load_file(before / name)
+        mean = {key: ((values + others[key]) / 2).contiguous() for key, values in weights.items()}
+        save_file(mean, output / name, metadata={"format": "pt"})
+
+
 def lists(plan: Plan, output: Path) -> None:
     """Write the dev lists on which scores are calibrated."""
     rows = make_dev_lists(plan.data, CALIBRATED, plan.seed) + crossing_lists(plan.data, CROSSING_LISTS, plan.seed + 5)
@@ -114,7 +130,7 @@ def lists(plan: Plan, output: Path) -> None:
 
 def packed(plan: Plan, output: Path) -> None:
     """Calibrate on dev lists, find the share of words, pack, and measure what was packed."""
-    trained = plan.work / "hardened"
+    trained = plan.work / "averaged"
     raw = score_lists(open_cross_encoder(trained), plan.work / "lists/lists.jsonl")
     line = whole_line(raw)
     calibrated = [one.moved(line) for one in raw]
@@ -133,6 +149,7 @@ STEPS: dict[str, Callable[[Plan, Path], None]] = {
     "examples": examples,
     "trained": relevance_and_evidence,
     "hardened": hardened,
+    "averaged": averaged,
     "lists": lists,
     "packed": packed,
 }
