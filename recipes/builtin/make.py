@@ -32,12 +32,22 @@ from safetensors.torch import load_file, save_file
 
 from secondpass.models.builtin_model import BUILTIN_FOLDER
 from secondpass.models.cross_encoder import open_cross_encoder
+from secondpass.models.probes import Probe, write_probes
 from secondpass.models.weight_files import SPANS_FILE
 from secondpass.train.second_language import LanguageOptions, learn_language
 
 SEED = 13
-EVIDENCE_QUESTIONS = 150
+EVIDENCE_QUESTIONS = 60
 CROSSING_LISTS = 120
+PROBED = (
+    ("西安交大在哪个城市？", "西安交通大学位于陕西省西安市。"),
+    ("西安交大在哪个城市？", "北京大学在北京。"),
+    ("What is reranking?", "Reranking reads question and passage together and puts the best passages first."),
+    ("What is reranking?", "The bakery opens at seven in the morning."),
+    ("長江有多長？", "长江全长六千三百公里，是亚洲最长的河流。"),
+    ("How long is the Yangtze?", "长江全长六千三百公里，是亚洲最长的河流。"),
+)
+"""Pairs whose scores are kept beside the weights, so that weights that were changed are noticed."""
 _log = logging.getLogger("recipe")
 
 
@@ -137,6 +147,8 @@ def packed(plan: Plan, output: Path) -> None:
     shares = fit_shares(calibrated)
     size = pack(trained, line, shares, output / "model")
     scorer = open_cross_encoder(output / "model")
+    probes = [Probe(query, text, scorer.score(query, [text])[0].score) for query, text in PROBED]
+    write_probes(output / "model", probes)
     evidence = measure_evidence(scorer, plan.data, EVIDENCE_QUESTIONS, plan.seed)
     figures = as_json(calibration_errors(calibrated), gains(calibrated, shares), evidence)
     (output / "figures.json").write_text(figures + "\n", encoding="utf-8")
@@ -173,7 +185,7 @@ def main() -> None:
             continue
         partial = plan.work / f"{name}.part"
         partial.mkdir(parents=True, exist_ok=True)
-        _log.info("%s: %s", name, (step.__doc__ or "").strip())
+        _log.info("%s: %s", name, (step.__doc__ or "").strip().partition("\n")[0])
         step(plan, partial)
         partial.rename(done)
     if given.install:
