@@ -58,8 +58,8 @@ def pointed_at(hits: Sequence[Hit]) -> list[Pointed]:
 
 
 def best_pointed(found: Sequence[Pointed], fitted: Pointing) -> Pointed:
-    """Return the one that answers; of equals the first."""
-    return max(found, key=lambda one: one.probability * one.confidence**fitted.confidence_power)
+    """Return the one that answers; of equals the one of which it is clearer where, then the first."""
+    return max(found, key=lambda one: (one.probability * one.confidence**fitted.confidence_power, one.confidence))
 
 
 def sentence_of(question: Question, text: str, span: Span) -> Span:
