@@ -71,9 +71,9 @@ def probabilities(lists: list[list[tuple[Pointed, str]]], power: float) -> np.nd
 def fit(sets: dict[str, list[Read]]) -> Pointing:
     """Return the numbers of one language."""
     power = max(POWERS, key=lambda tried: float(np.mean([right(cases, tried) for cases in sets.values()])))
-    lowest = [np.quantile(probabilities([case.answered for case in cases], power), REFUSED_OF_ANSWERED)
-              for cases in sets.values()]  # fmt: skip
-    return Pointing(round(float(np.mean(lowest)), 4), power)
+    answered = np.concatenate([probabilities([case.answered for case in cases], power) for cases in sets.values()])
+    lowest = float(np.quantile(answered, REFUSED_OF_ANSWERED))
+    return Pointing(round(lowest, 4), power)
 
 
 def main() -> None:
