@@ -26,8 +26,9 @@ class ExtractiveAnswerer:
     """Answer with one to ``max_sentences`` sentences of the hits, or say that they do not answer.
 
     Where a reranker points at evidence and gives probabilities, the sentence that holds the best evidence is the
-    answer (`pointed`), and ``min_probability`` is what a hit needs to be answered from. Elsewhere the words of
-    the sentences are compared with the question's (`evidence`), and ``min_support`` is the probability that they
+    answer (`pointed`), and ``min_probability`` is what a hit needs to be answered from. Elsewhere, and where no hit is
+    probable enough and nobody asked for a probability, the words of the sentences are compared with the question's
+    (`evidence`), and ``min_support`` is the probability that they
     answer. None takes what was fitted for the language. Passages in another language than the question cannot be judged
     by their words: nothing is said then, and a warning names the reason.
     """
@@ -45,7 +46,9 @@ class ExtractiveAnswerer:
         """Answer from ``hits`` alone."""
         started = time.perf_counter()
         found = pointed_at(hits)
-        citations = self._from_evidence(query, hits, found) if found else self._from_words(query, hits)
+        citations = self._from_evidence(query, hits, found) if found else []
+        if not citations and (not found or self._min_probability is None):
+            citations = self._from_words(query, hits)
         seconds = {"generate": time.perf_counter() - started}
         if not citations:
             warnings = () if found else _language_warnings(query, hits)
