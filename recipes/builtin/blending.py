@@ -19,6 +19,7 @@ from recipes.builtin.sources import lines
 
 from secondpass.rerank.blend import CROSSING, KINDS, Share, pair_kind
 from secondpass.rerank.lexical import LexicalReranker
+from secondpass.text.language import language
 from secondpass.types import Chunk, PairScorer
 
 RATIOS = np.arange(0, 2.01, 0.1)
@@ -52,7 +53,7 @@ def score_lists(scorer: PairScorer, dev: Path) -> list[ScoredList]:
         words = lexical.score(row["query"], [Chunk(str(place), text) for place, text in enumerate(passages)])
         scores = np.array([one.score for one in scorer.score(row["query"], passages)])
         relevant = np.array([float(passage in row["pos"]) for passage in passages])
-        kind = pair_kind(row["query"], passages[0])
+        kind = pair_kind(language(row["query"]), passages[0])
         found.append(ScoredList(row["provenance"]["kind"], kind, scores, words.astype(np.float64), relevant))
     return found
 

@@ -37,7 +37,7 @@ from secondpass.models.weight_files import SPANS_FILE
 from secondpass.train.second_language import LanguageOptions, learn_language
 
 SEED = 13
-EVIDENCE_QUESTIONS = 60
+EVIDENCE_QUESTIONS = 150
 CROSSING_LISTS = 120
 PROBED = (
     ("西安交大在哪个城市？", "西安交通大学位于陕西省西安市。"),

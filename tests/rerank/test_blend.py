@@ -18,6 +18,7 @@ from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.names import open_reranker, release_rerankers
 from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.pairs import PairReranker
+from secondpass.text.language import language
 from secondpass.types import Chunk
 
 SHARES = {"zh": Share(0.8, 0.5, -0.25), "en": Share(0.9, 0.25, 0.5), "crossing": Share(1.5, 0.0, -1.0)}
@@ -51,7 +52,7 @@ def test_a_score_is_the_weighted_sum_of_what_was_read_and_what_words_say(folder:
     blended = BlendedScorer(reader, SHARES).score(question, SENTENCES)
     kinds = set()
     for text, read, lexical, found in zip(SENTENCES, reader.score(question, SENTENCES), words, blended, strict=True):
-        share = SHARES[pair_kind(question, text)]
+        share = SHARES[pair_kind(language(question), text)]
         kinds.add(share)
         assert found.score == pytest.approx(share.score * read.score + share.lexical * lexical + share.shift)
         assert (found.span, found.evidence_confidence) == (read.span, read.evidence_confidence)

@@ -12,13 +12,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
 from secondpass.errors import InputError
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.text.language import language
-from secondpass.types import Chunk, FloatArray, PairScorer, PassageScore, Scale
+from secondpass.types import Chunk, FloatArray, Language, PairScorer, PassageScore, Scale
 
 WITH_LEXICAL = "with_lexical"
 CROSSING = "crossing"
@@ -34,13 +35,12 @@ class Share:
     shift: float
 
 
-def pair_kind(query: str, passage: str) -> str:
-    """Return which share counts for a pair: the language of both, or that they differ.
+def pair_kind(asked: Language, passage: str) -> str:
+    """Return which share counts for a pair: the language of both, or that they differ; ``asked``: the question's.
 
-    >>> pair_kind("谁发明了电话？", "贝尔发明了电话。"), pair_kind("谁发明了电话？", "Bell invented it.")
+    >>> pair_kind("zh", "贝尔发明了电话。"), pair_kind("zh", "Bell invented it.")
     ('zh', 'crossing')
     """
-    asked = language(query)
     return asked if language(passage) == asked else CROSSING
 
 
@@ -71,6 +71,7 @@ class BlendedScorer:
     def __init__(self, reader: PairScorer, shares: Mapping[str, Share]) -> None:
         self.reader = reader
         self.shares = dict(shares)
+        self.fingerprint = _fingerprint(reader, shares)
         self._lexical = LexicalReranker()
 
     @property
@@ -83,21 +84,23 @@ class BlendedScorer:
         """The reader's scale."""
         return self.reader.scale
 
-    @property
-    def fingerprint(self) -> str:
-        """What the reader's scores depend on, the shares, and the lexical weights."""
-        written = json.dumps({kind: asdict(share) for kind, share in sorted(self.shares.items())})
-        weights = files("secondpass.rerank").joinpath("lexical.json").read_bytes()
-        return hashlib.sha256(f"{self.reader.fingerprint}\0{written}\0".encode() + weights).hexdigest()[:16]
-
     def score(self, query: str, passages: Sequence[str]) -> list[PassageScore]:
         """Score ``passages``, in their order."""
+        asked = language(query)
         words: FloatArray = self._lexical.score(query, [Chunk(str(place), text) for place, text in enumerate(passages)])
         return [
-            replace(read, score=self._together(pair_kind(query, text), read.score, float(log_odds)))
+            replace(read, score=self._together(pair_kind(asked, text), read.score, float(log_odds)))
             for text, read, log_odds in zip(passages, self.reader.score(query, passages), words, strict=True)
         ]
 
     def _together(self, kind: str, score: float, lexical: float) -> float:
         share = self.shares[kind]
         return share.score * score + share.lexical * lexical + share.shift
+
+
+def _fingerprint(reader: PairScorer, shares: Mapping[str, Share]) -> str:
+    """Return what a score depends on: the reader, the shares, and the lexical reranker as this version has it."""
+    written = json.dumps({kind: asdict(share) for kind, share in sorted(shares.items())})
+    weights = files("secondpass.rerank").joinpath("lexical.json").read_bytes()
+    parts = f"{reader.fingerprint}\0{written}\0{version('secondpass')}\0".encode()
+    return hashlib.sha256(parts + weights).hexdigest()[:16]
