@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from tests.models.tiny_causal import make_causal
 from tests.models.tiny_models import Shape, make_model
 
+from secondpass.cli import train_progress
 from secondpass.cli.train import train
 from secondpass.errors import InputError, MissingExtraError
 from secondpass.train.options import TrainOptions, read_options
@@ -139,3 +140,18 @@ def test_what_is_not_installed_is_named_with_the_command_that_mends_it(monkeypat
 def test_wrong_names_are_refused_before_anything_is_imported() -> None:
     with pytest.raises(InputError, match="Did you mean learning_rate"):
         call(*settings(learning_rte=1))
+
+
+@pytest.mark.parametrize(("minutes", "left"), [(2.0, "about 30 s left"), (0.0, "about 17 min left")])
+def test_the_time_left_ends_with_the_time_limit(
+    minutes: float, left: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("secondpass.cli.train_progress.time.monotonic", lambda: clock[0])
+    progress = train_progress.TrainProgress(quiet=False)
+    progress.hear(
+        {"event": "start", "step": 0, "steps": 111, "minutes": minutes, "devices": "cpu", "folder": "tuned.run"}
+    )
+    clock[0] = 190.0
+    progress.hear({"event": "step", "step": 9, "loss": 0.5, "line": 1.386, "seconds": 90.0})
+    assert f"9/111 steps, 0.10/s, {left}, loss 0.500 (nothing learned: 1.386)" in capsys.readouterr().err

@@ -18,7 +18,15 @@ def time_left(elapsed_seconds: float, done: int, total: int) -> str:
     >>> time_left(10.0, 100, 400), time_left(60.0, 1, 10)
     ('about 30 s', 'about 9 min')
     """
-    seconds = elapsed_seconds * (total - done) / max(done, 1)
+    return duration(elapsed_seconds * (total - done) / max(done, 1))
+
+
+def duration(seconds: float) -> str:
+    """Return a time that is not known exactly.
+
+    >>> duration(90), duration(600)
+    ('about 90 s', 'about 10 min')
+    """
     return f"about {seconds / 60:.0f} min" if seconds > 90 else f"about {seconds:.0f} s"
 
 

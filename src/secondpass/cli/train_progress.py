@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from secondpass.cli.pace import SECONDS_BETWEEN_LINES, time_left
+from secondpass.cli.pace import SECONDS_BETWEEN_LINES, duration
 from secondpass.cli.plain import plain
 from secondpass.data.training_findings import CheckReport
 
@@ -29,15 +29,15 @@ class TrainProgress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=console,
             transient=True,
             disable=quiet or self._lines,
         )
-        self._task = self._bar.add_task("reading", total=None)
+        self._task = self._bar.add_task("reading", total=None, left="")
         self._started = self._said = time.monotonic()
         self._first = self._steps = 0
+        self._limit_seconds = 0.0
         self._headed = False
 
     def __enter__(self) -> TrainProgress:
@@ -73,6 +73,7 @@ class TrainProgress:
             self.notes([record["text"]])
         elif event == "start":
             self._first, self._steps, self._started = record["step"], record["steps"], time.monotonic()
+            self._limit_seconds = record["minutes"] * 60
             self._bar.update(self._task, total=record["steps"], completed=record["step"], description="training")
             self._say(f"{record['steps']:,} steps on {record['devices']}; checkpoints in {record['folder']}")
         elif event == "step":
@@ -82,14 +83,23 @@ class TrainProgress:
 
     def _step(self, record: Mapping[str, Any]) -> None:
         line = f" (nothing learned: {record['line']:.3f})" if record["line"] is not None else ""
-        self._bar.update(self._task, completed=record["step"], description=f"loss {record['loss']:.3f}{line}")
+        left = f"{self._left(record)} left"
+        self._bar.update(
+            self._task, completed=record["step"], description=f"loss {record['loss']:.3f}{line}", left=left
+        )
         now = time.monotonic()
         if self._lines and now - self._said > SECONDS_BETWEEN_LINES:
             self._said = now
-            elapsed, done = now - self._started, record["step"] - self._first
-            left = time_left(elapsed, done, self._steps - self._first)
-            pace = f"{done / elapsed:,.2f}/s"
-            self._say(f"{record['step']:,}/{self._steps:,} steps, {pace}, {left} left, loss {record['loss']:.3f}{line}")
+            pace = f"{(record['step'] - self._first) / (now - self._started):,.2f}/s"
+            self._say(f"{record['step']:,}/{self._steps:,} steps, {pace}, {left}, loss {record['loss']:.3f}{line}")
+
+    def _left(self, record: Mapping[str, Any]) -> str:
+        """Return how long the run will go on: to its last step, or to its time limit where that comes first."""
+        done, steps = record["step"] - self._first, self._steps - self._first
+        seconds = (time.monotonic() - self._started) * (steps - done) / max(done, 1)
+        if self._limit_seconds:
+            seconds = min(seconds, max(0.0, self._limit_seconds - record["seconds"]))
+        return duration(seconds)
 
     def _measured(self, record: Mapping[str, Any]) -> None:
         measures = {name: value for name, value in record.items() if name not in _NOT_MEASURES}

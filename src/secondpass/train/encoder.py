@@ -8,7 +8,7 @@ needs no gradient either.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from secondpass.models.engine import TokenIds
 from secondpass.models.pair_reading import longest_first
 from secondpass.models.tokenizer import TextTokenizer
 from secondpass.train.answer_places import PLACES, Places, answer_places
+from secondpass.train.dropout import quick_dropout
 from secondpass.train.groups import Group
 from secondpass.train.mean_layer import KINDS, add_mean_layer
 from secondpass.train.packing import on_device, padded, planned
@@ -168,7 +169,11 @@ def recompute_layers(model: Any) -> None:
     """Have layers computed twice instead of keeping what they gave (Chen et al., arXiv:1604.06174)."""
     older = not hasattr(model, "activation_checkpointing_enable")  # the name that transformers 5 began with
     enable = model.gradient_checkpointing_enable if older else model.activation_checkpointing_enable
-    enable({"use_reentrant": False})
+
+    def contexts() -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
+        return nullcontext(), quick_dropout(next(model.parameters()).device)
+
+    enable({"use_reentrant": False, "context_fn": contexts})
 
 
 @contextmanager

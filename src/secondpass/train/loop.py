@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from secondpass.train.checkpoints import keep_only, latest_checkpoint, load_checkpoint, read_state, save_checkpoint
 from secondpass.train.development import MEASURES, Measured
 from secondpass.train.devices import in_step, prepare, summed
+from secondpass.train.dropout import quick_dropout
 from secondpass.train.evidence import parted
 from secondpass.train.groups import Group, Schedule, share_of, step_groups
 from secondpass.train.hardest import hardest
@@ -144,7 +145,7 @@ def _step(
     sums = torch.zeros(4, device=accelerator.device)
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
-        with nullcontext() if last else accelerator.no_sync(module):
+        with nullcontext() if last else accelerator.no_sync(module), quick_dropout(accelerator.device):
             batches, order, shape = job.model.batches(part, accelerator.device)
             with accelerator.autocast():
                 scores, beside = parted(module(in_step(batches, job.options), order))

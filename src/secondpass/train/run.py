@@ -88,7 +88,7 @@ def _run(job: Job, source: Path, accelerator: Accelerator, step: int) -> Outcome
         job.listener({"event": "note", "step": step, "text": note})
     steps = total_steps(job.options, len(job.material.examples))
     where = {"folder": str(job.folder), "devices": _devices(accelerator)}
-    job.listener({"event": "start", "step": step, "steps": steps, **where})
+    job.listener({"event": "start", "step": step, "steps": steps, "minutes": job.options.minutes, **where})
     general = _general_before(job, accelerator, step)
     trained = train(job, accelerator, resume=step > 0)
     if trained.interrupted:
