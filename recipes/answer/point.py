@@ -1,79 +1,130 @@
-"""Fit when the evidence that a reranker points at is said as the answer, and of which passage; write pointing.json.
+"""Fit which sentence is said of hits that a reranker has read, and when none is; write pointing.json.
 
     python -m recipes.answer.point --data ../shared/data --reranker builtin
 
-Power: of some powers of the confidence the one with which the chosen evidence holds the answer most often. Threshold:
-so that few of the answered questions are refused. Both on dev questions, every set of a language counting the same.
+Weights: a conditional logit, the chance of the sentences that hold the answer among all of the probable hits (McFadden,
+1974). Least probability: so that few of the answered questions are refused. Both on dev questions.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from recipes.answer.cases import SETS, Case, read_cases, says
+from scipy.optimize import minimize
 
-from secondpass.answer.pointed import Pointed, Pointing, best_pointed, pointed_at
+from secondpass.answer.pointed import Pointing, Weighed, Weights, pointed_at, pointing, weigh
 from secondpass.rerank.names import open_reranker
 from secondpass.rerank.options import RerankerOptions
-from secondpass.types import Hit, Reranker
+from secondpass.types import Hit, Language, Reranker
 
 OUTPUT = Path(__file__).parents[2] / "src/secondpass/answer/pointing.json"
-POWERS = (0.0, 0.25, 0.5, 1.0, 2.0)
 REFUSED_OF_ANSWERED = 0.05
+STEADY = 0.02
+"""How much weights are drawn to 0, a question: questions are few."""
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """The sentences of one question: float64 [N, 4] of what speaks for each, and bool [N], which hold the answer."""
+
+    values: Floats
+    right: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a reranker points at in the three lists of a case, each with the words of its evidence."""
+    """A case: its sentences as the reranker reads them and without it, and each list's highest probability."""
 
-    answers: tuple[str, ...]
-    answered: list[tuple[Pointed, str]]
-    near: list[tuple[Pointed, str]]
-    far: list[tuple[Pointed, str]]
+    read: Choice
+    unread: Choice
+    answered: float
+    near: float
+    far: float
 
 
-def read_case(case: Case, reranker: Reranker) -> Read:
+def read_case(case: Case, reranker: Reranker, fitted: Pointing) -> Read:
     """Have a case's lists read."""
+    hits = reranker.rerank(case.query, case.answered)
 
-    def read(hits: tuple[Hit, ...]) -> list[tuple[Pointed, str]]:
-        ranked = reranker.rerank(case.query, hits)
-        return [(one, ranked[one.rank - 1].chunk.text[one.span.start : one.span.end]) for one in pointed_at(ranked)]
+    def choice(reader: Reranker | None) -> Choice:
+        return choice_of([one for one, _ in weigh(case.query, hits, pointed_at(hits), reader, fitted)], case.answers)
 
-    return Read(case.answers, read(case.answered), read(case.near), read(case.far))
-
-
-def chosen(found: list[tuple[Pointed, str]], power: float) -> tuple[Pointed, str] | None:
-    """Return the evidence that would be said."""
-    if not found:
-        return None
-    best = best_pointed([one for one, _ in found], Pointing(0.0, power))
-    return next(pair for pair in found if pair[0] is best)
+    near, far = (reranker.rerank(case.query, other) for other in (case.near, case.far))
+    return Read(choice(reranker), choice(None), highest(hits), highest(near), highest(far))
 
 
-def right(cases: list[Read], power: float) -> float:
-    """Return in which share of answered cases the chosen evidence holds the answer."""
-    said = [chosen(case.answered, power) for case in cases]
-    return float(
-        np.mean([pair is not None and says(pair[1], case.answers) for pair, case in zip(said, cases, strict=True)])
-    )
+def choice_of(weighed: Sequence[Weighed], answers: tuple[str, ...]) -> Choice:
+    """Return ``weighed`` as numbers, in the order of `Weights`."""
+    values = [(one.found.score, one.evidence, one.passage, one.sentence) for one in weighed]
+    right = np.array([says(one.found.text, answers) for one in weighed], dtype=bool)
+    return Choice(np.array(values, dtype=np.float64).reshape(len(values), 4), right)
 
 
-def probabilities(lists: list[list[tuple[Pointed, str]]], power: float) -> np.ndarray:
-    """Return the probability of the chosen hit of each list, 0 where nothing is pointed at."""
-    said = [chosen(found, power) for found in lists]
-    return np.array([pair[0].probability if pair else 0.0 for pair in said])
+def highest(hits: Sequence[Hit]) -> float:
+    """Return the highest probability of hits with evidence, 0 where there is none."""
+    return max((one.probability for one in pointed_at(hits)), default=0.0)
 
 
-def fit(sets: dict[str, list[Read]]) -> Pointing:
+def fit_weights(choices: Sequence[Choice], used: Sequence[bool]) -> Weights:
+    """Return the weights, none below 0, with which the right sentences are likeliest; those not ``used`` are 0."""
+    with_answer = [one for one in choices if one.right.any() and not one.right.all()]
+
+    def loss(weights: Floats) -> float:
+        total = STEADY * len(with_answer) * float(weights @ weights)
+        for one in with_answer:
+            scores = one.values @ weights
+            total += float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[one.right]))
+        return total
+
+    bounds = [(0.0, None if use else 0.0) for use in used]
+    found = minimize(loss, np.where(used, 0.3, 0.0), method="L-BFGS-B", bounds=bounds).x
+    return Weights(*(round(float(value), 3) for value in found))
+
+
+def rate(choices: Sequence[Choice], weights: Weights) -> float:
+    """Return in which share of questions the first sentence by ``weights`` holds the answer."""
+    numbers = np.array(list(asdict(weights).values()))
+    return float(np.mean([len(one.right) > 0 and one.right[np.argmax(one.values @ numbers)] for one in choices]))
+
+
+def fit(cases: Sequence[Read]) -> Pointing:
     """Return the numbers of one language."""
-    power = max(POWERS, key=lambda tried: float(np.mean([right(cases, tried) for cases in sets.values()])))
-    answered = np.concatenate([probabilities([case.answered for case in cases], power) for cases in sets.values()])
-    lowest = float(np.quantile(answered, REFUSED_OF_ANSWERED))
-    return Pointing(round(lowest, 4), power)
+    lowest = float(np.quantile([case.answered for case in cases], REFUSED_OF_ANSWERED))
+    read = fit_weights([case.read for case in cases], (True, True, True, True))
+    unread = fit_weights([case.unread for case in cases], (True, True, True, False))
+    return Pointing(round(lowest, 4), read, unread)
+
+
+def held_out(cases: Sequence[Read], side: Callable[[Read], Choice], used: Sequence[bool], folds: int = 5) -> float:
+    """Return the rate of right sentences by weights of the other questions."""
+    rates = []
+    for fold in range(folds):
+        learned = [side(case) for place, case in enumerate(cases) if place % folds != fold]
+        rates.append(rate([side(case) for case in cases[fold::folds]], fit_weights(learned, used)))
+    return float(np.mean(rates))
+
+
+def report(name: str, cases: Sequence[Read], numbers: Pointing) -> None:
+    """Say how often the first sentence is right, by each way, and of which lists something is said."""
+    alone = {
+        "words": rate([case.unread for case in cases], Weights(1, 0, 0)),
+        "evidence": rate([case.unread for case in cases], Weights(0, 100, 1)),
+        "sentence": rate([case.read for case in cases], Weights(0, 0, 0, 1)),
+        "unread": rate([case.unread for case in cases], numbers.unread),
+        "read": rate([case.read for case in cases], numbers.read),
+    }
+    print(name, len(cases), *(f"{way} {100 * value:.1f}" for way, value in alone.items()))
+    for kind in ("answered", "near", "far"):
+        above = np.array([getattr(case, kind) for case in cases]) >= numbers.least_probability
+        print(f"  {kind}: {100 * above.mean():.1f}% are given an answer")
 
 
 def main() -> None:
@@ -85,23 +136,24 @@ def main() -> None:
     given = parser.parse_args()
     reranker = open_reranker(given.reranker, RerankerOptions())
     fitted = {}
-    for language in ("zh", "en"):
+    codes: tuple[Language, ...] = ("zh", "en")
+    for code in codes:
         sets = {
-            name: [read_case(case, reranker) for case in read_cases(given.data, name, "dev", given.questions)]
-            for name, code in SETS.items()
-            if code == language
+            name: [
+                read_case(case, reranker, pointing(code))
+                for case in read_cases(given.data, name, "dev", given.questions)
+            ]
+            for name, spoken in SETS.items()
+            if spoken == code
         }
-        numbers = fit(sets)
-        fitted[language] = {
-            "least_probability": numbers.least_probability,
-            "confidence_power": numbers.confidence_power,
-        }
+        together = [case for cases in zip(*sets.values(), strict=False) for case in cases]
+        fitted[code] = fit(together)
         for name, cases in sets.items():
-            print(name, *(f"power {power:g}: {100 * right(cases, power):.1f}" for power in POWERS))
-            for kind in ("answered", "near", "far"):
-                above = probabilities([getattr(case, kind) for case in cases], numbers.confidence_power)
-                print(f"  {kind}: {100 * np.mean(above >= numbers.least_probability):.1f}% are given an answer")
-    lines = ",\n".join(f'  "{language}": {json.dumps(numbers)}' for language, numbers in fitted.items())
+            report(name, cases, fitted[code])
+        read = held_out(together, lambda case: case.read, (True, True, True, True))
+        unread = held_out(together, lambda case: case.unread, (True, True, True, False))
+        print(f"{code}, by weights of other questions: read {100 * read:.1f}, unread {100 * unread:.1f}")
+    lines = ",\n".join(f'  "{code}": {json.dumps(asdict(numbers))}' for code, numbers in fitted.items())
     OUTPUT.write_text("{\n" + lines + "\n}\n", encoding="utf-8")
 
 

@@ -170,3 +170,14 @@ def _within_budget(stages: Sequence[Stage], seconds: float) -> Stage:
         )
     cheap = CascadeReranker(before) if before else LexicalReranker()
     return Stage(BudgetReranker(cheap, last.reranker, seconds), last.top_n)
+
+
+def reader_of(reranker: Reranker | None) -> PairReranker | None:
+    """Return what reads one passage after the other in the last stage that scores, so that it can read sentences, too.
+
+    None where there is no such stage, and where it has a time to keep.
+    """
+    stages = reranker.stages if isinstance(reranker, CascadeReranker) else ()
+    last = next((stage.reranker for stage in reversed(stages) if stage.reranker.name not in STEPS), reranker)
+    inner = last.inner if isinstance(last, ThresholdReranker) else last
+    return inner if isinstance(inner, PairReranker) else None

@@ -10,7 +10,7 @@ from types import TracebackType
 from secondpass.answer.extract import ExtractiveAnswerer
 from secondpass.answer.generate import LLMAnswerer
 from secondpass.chunk.sentence import SentenceChunker
-from secondpass.config import DEFAULT_RERANKER, ChunkOptions, RerankSpec, RetrieveSpec, make_reranker
+from secondpass.config import DEFAULT_RERANKER, ChunkOptions, RerankSpec, RetrieveSpec, make_reranker, reader_of
 from secondpass.embed.names import open_embedder
 from secondpass.errors import InputError, StoreError
 from secondpass.index.library import INDEXING_TIMEOUT_SECONDS, Index, create_index, is_index, open_index
@@ -84,7 +84,7 @@ class Workbench:
         and 10 passages); ``rerank`` are the stages after it, such as ``["lexical@20", "builtin@3"]``, or none: ``[]``;
         left out, the model of the package keeps 3.
         """
-        return self._pipeline(query, retrieve, rerank, None).search(query)
+        return self._pipeline(query, retrieve, rerank).search(query)
 
     def ask(
         self,
@@ -94,7 +94,7 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Answer:
         """Answer ``query`` from the passages found for it, by ``llm`` or, for None, by their own sentences."""
-        return self._pipeline(query, retrieve, rerank, self._answerer(llm)).ask(query)
+        return self._answering(query, retrieve, rerank, llm).ask(query)
 
     def stream(
         self,
@@ -104,7 +104,7 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Iterator[str | Answer]:
         """Answer ``query`` piece by piece as it is written; the whole `Answer` comes last."""
-        yield from self._pipeline(query, retrieve, rerank, self._answerer(llm)).stream(query)
+        yield from self._answering(query, retrieve, rerank, llm).stream(query)
 
     def compare(
         self,
@@ -114,7 +114,7 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Comparison:
         """Answer ``query`` from the same candidates without and with reranking."""
-        return self._pipeline(query, retrieve, rerank, self._answerer(llm)).compare(query)
+        return self._answering(query, retrieve, rerank, llm).compare(query)
 
     def counts(self) -> tuple[int, int]:
         """Return how many documents and chunks the index holds."""
@@ -223,19 +223,19 @@ class Workbench:
         check_token_encoder(index.folder, index.manifest, token_identity_of(self._token_encoder))
         return self._token_encoder
 
-    def _pipeline(
-        self, query: str, retrieve: Retrieve, rerank: Sequence[Rerank], answerer: Answerer | None
-    ) -> Pipeline:
+    def _pipeline(self, query: str, retrieve: Retrieve, rerank: Sequence[Rerank]) -> Pipeline:
         if not query.strip():
             raise InputError("The question is empty; ask something.")
         retriever, top_k = self.retriever(retrieve)
         options = replace(self._rerankers, read_text=self._read_text)
-        return Pipeline(retriever, top_k, make_reranker(rerank, options), answerer)
+        return Pipeline(retriever, top_k, make_reranker(rerank, options))
 
-    def _answerer(self, llm: LLM | str | None) -> Answerer:
-        """Return what answers; a lowest probability of hits is also what it takes to say anything."""
-        lowest = self._rerankers.min_score
-        return make_answerer(llm, lowest.value if lowest and lowest.scale == "probability" else None)
+    def _answering(self, query: str, retrieve: Retrieve, rerank: Sequence[Rerank], llm: LLM | str | None) -> Pipeline:
+        """Return a pipeline that answers; a lowest probability of hits is also what it takes to say anything."""
+        pipeline, lowest = self._pipeline(query, retrieve, rerank), self._rerankers.min_score
+        least = lowest.value if lowest and lowest.scale == "probability" else None
+        pipeline.answerer = make_answerer(llm, least, reader_of(pipeline.reranker))
+        return pipeline
 
     def _read_text(self, doc_id: str, start: int, end: int) -> str | None:
         """Return a stretch of a document, which joins neighbouring chunks."""
@@ -243,13 +243,15 @@ class Workbench:
         return document.text[start:end] if document else None
 
 
-def make_answerer(llm: LLM | str | None, min_probability: float | None = None) -> Answerer:
+def make_answerer(
+    llm: LLM | str | None, min_probability: float | None = None, reader: Reranker | None = None
+) -> Answerer:
     """Return what answers: a chat model, or (None) the sentences of the passages themselves.
 
-    ``min_probability``: see `ExtractiveAnswerer`.
+    ``min_probability``, ``reader``: see `ExtractiveAnswerer`.
     """
     if llm is None:
-        return ExtractiveAnswerer(min_probability=min_probability)
+        return ExtractiveAnswerer(min_probability=min_probability, reader=reader)
     return LLMAnswerer(open_llm(llm) if isinstance(llm, str) else llm)
 
 

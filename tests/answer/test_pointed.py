@@ -1,13 +1,21 @@
-"""The answer that a reranker points at: its sentence, the exact span in it, and silence where nothing is probable."""
+"""The answer where a reranker has read: words and what it points at decide; what is improbable is not said."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from secondpass.answer.extract import ExtractiveAnswerer
 from secondpass.answer.phrases import NOT_FOUND
-from secondpass.answer.pointed import Pointing, best_pointed, pointed_at, pointing
-from secondpass.types import Chunk, Hit, Span
+from secondpass.answer.pointed import MOST_READ, Weights, pointed_at, pointing, weigh
+from secondpass.config import make_reranker, reader_of
+from secondpass.rerank.lexical import LexicalReranker
+from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.threshold import MinScore
+from secondpass.types import Chunk, Hit, Reranker, Span
 
 XIAN = "# 西安交通大学\n\n学校历史悠久。2000年，西安交通大学、西安医科大学、陕西财经学院三校合并。校园里有樱花。"
 CORS = "The following arguments are supported. `max_age` defaults to 600 seconds. It can be changed."
@@ -35,7 +43,7 @@ def test_the_sentence_that_holds_the_evidence_is_the_answer_with_the_exact_span(
 ) -> None:
     document = "前言。" * 7 + text
     given = [hit(XIAN, "樱花", 0.6), hit(text, words, start=21)]
-    answer = ExtractiveAnswerer().answer(question, given)
+    answer = ExtractiveAnswerer(1).answer(question, given)
     assert answer.found
     assert answer.text == f"{sentence} [2]"
     [citation] = answer.citations
@@ -73,13 +81,93 @@ def test_where_no_passage_is_probable_enough_nothing_is_said(question: str, code
     assert ExtractiveAnswerer().answer(question, mixed).citations[0].number == 1
 
 
-def test_of_equally_probable_passages_the_one_whose_answer_is_clear_is_taken() -> None:
-    vague, clear = hit(XIAN, "樱花", 0.9, 0.1), hit(CORS, "600", 0.9, 0.9)
-    assert ExtractiveAnswerer().answer("多少秒", [vague, clear]).citations[0].number == 2
-    found = pointed_at([hit(XIAN, "樱花", 0.9, 0.3), hit(CORS, "600", 0.8, 0.9)])
-    assert best_pointed(found, Pointing(0.5, 0.0)).rank == 1
-    assert best_pointed(found, Pointing(0.5, 1.0)).rank == 2
-    assert best_pointed(pointed_at([clear, clear]), pointing("en")).rank == 1
+def test_of_equally_likely_sentences_the_one_is_taken_whose_evidence_is_clear() -> None:
+    vague, clear = hit(CORS, "600", 0.9, 0.1), hit(CORS, "600", 0.9, 0.9)
+    assert ExtractiveAnswerer(1).answer("多少秒", [vague, clear]).citations[0].number == 2
+    assert ExtractiveAnswerer(1).answer("多少秒", [clear, vague]).citations[0].number == 1
+    assert ExtractiveAnswerer(1).answer("多少秒", [clear, hit(CORS, "600", 0.99, 0.1)]).citations[0].number == 2
+
+
+def test_words_and_what_is_pointed_at_are_weighed_against_each_other() -> None:
+    """Evidence that is in no sentence that answers loses against words where it counts little, and wins where much."""
+    question, fitted = "西安交大由哪几个学校合并的", pointing("zh")
+    given = [hit(XIAN, "樱花")]
+
+    def first(words: float, evidence: float) -> str:
+        weights = replace(fitted, unread=Weights(words, evidence, 0.0))
+        return weigh(question, given, pointed_at(given), None, weights)[0][0].found.text
+
+    assert first(1.0, 0.0).startswith("2000年")
+    assert first(0.0, 1.0) == "校园里有樱花。"
+    assert first(1.0, 50.0) == "校园里有樱花。"
+
+
+def test_what_is_pointed_at_in_a_heading_or_in_code_can_be_said() -> None:
+    text = "# 西安交通大学\n\n`pip install fastapi` 之后运行。"
+    given = [hit(text, "西安交通大学")]
+    said = [one.found.text for one, _ in weigh("哪所大学？", given, pointed_at(given), None, pointing("zh"))]
+    assert any("西安交通大学" in text for text in said)
+
+
+class Listening:
+    """The built-in reranker, and what it was asked."""
+
+    name = "listening"
+
+    def __init__(self, inner: Reranker) -> None:
+        self.inner, self.asked = inner, list[str]()
+
+    def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
+        self.asked += [hit.chunk.text for hit in hits]
+        return self.inner.rerank(query, hits, top_n)
+
+
+@pytest.fixture(scope="module")
+def builtin() -> Reranker:
+    found = reader_of(make_reranker(["builtin@all"], RerankerOptions()))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("西安交大由哪几个学校组成", "西安医科大学"),
+        ("What is the default of max_age?", "600 seconds"),
+        ("max_age 的默认值是多少秒？", "600 seconds"),  # over a passage in the other language
+    ],
+)
+def test_sentences_are_read_by_the_reranker_itself(question: str, says: str, builtin: Reranker) -> None:
+    listening = Listening(builtin)
+    ranked = builtin.rerank(question, [hit(text, "。" if "。" in text else ".") for text in (XIAN, CORS, HTTPS)])
+    answer = ExtractiveAnswerer(1, min_probability=0.0, reader=listening).answer(question, ranked)
+    assert says in answer.text
+    assert answer.citations[0].highlight is not None
+    assert "校园里有樱花。" in listening.asked
+    assert not {XIAN, CORS} & set(listening.asked)
+
+
+def test_of_many_sentences_the_likeliest_are_read(builtin: Reranker) -> None:
+    """The right one among them, wherever it stands."""
+    listening, question = Listening(builtin), "西安交大由哪几个学校合并的"
+    text = "".join(f"第{number}段讲的是天气和交通。" for number in range(60)) + XIAN.rpartition("\n")[2]
+    ranked = builtin.rerank(question, [hit(text, "第0段")])
+    answer = ExtractiveAnswerer(1, min_probability=0.0, reader=listening).answer(question, ranked)
+    assert "陕西财经学院" in answer.text
+    assert len(listening.asked) == MOST_READ
+
+
+def test_who_reads_sentences_is_the_last_that_scores_passages_one_by_one(builtin: Reranker) -> None:
+    def reader(*stages: str | Reranker, **options: Any) -> Reranker | None:
+        return reader_of(make_reranker(stages, RerankerOptions(**options)))
+
+    assert reader("lexical@20", builtin) is builtin
+    assert reader(builtin, "dedupe") is builtin
+    assert reader(builtin, min_score=MinScore(0.5, "probability")) is builtin
+    assert reader(builtin, budget_seconds=1.0) is None
+    assert reader("lexical") is None
+    assert reader() is None
+    assert reader_of(LexicalReranker()) is None
 
 
 @pytest.mark.parametrize(("probability", "confidence"), [(None, 0.9), (0.9, None)])

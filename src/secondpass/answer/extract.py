@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from secondpass.answer.citations import cite
-from secondpass.answer.context import widen
-from secondpass.answer.evidence import Evidence, Findings, find_evidence, weights
+from secondpass.answer.evidence import Evidence, find_evidence, weights
 from secondpass.answer.phrases import NOT_FOUND
-from secondpass.answer.pointed import Pointed, best_pointed, pointed_at, pointing, sentence_of
+from secondpass.answer.pointed import Pointed, pointed_at, pointing, said_with, weigh
 from secondpass.answer.question import read_question
 from secondpass.answer.quotes import readable
 from secondpass.text.language import language
 from secondpass.text.rarity import rarity_table
 from secondpass.text.sentences import sentences
-from secondpass.types import Answer, Citation, Hit, Span
+from secondpass.types import Answer, Citation, Hit, Reranker, Span
 
 # A further sentence is said where its chance is at least this share of the best one's.
 _WORTH_SAYING = 0.4
@@ -25,20 +25,25 @@ _WORTH_SAYING = 0.4
 class ExtractiveAnswerer:
     """Answer with one to ``max_sentences`` sentences of the hits, or say that they do not answer.
 
-    Where a reranker points at evidence and gives probabilities, the sentence that holds the best evidence is the
-    answer (`pointed`), and ``min_probability`` is what a hit needs to be answered from. Elsewhere, and where no hit is
-    probable enough and nobody asked for a probability, the words of the sentences are compared with the question's
-    (`evidence`), and ``min_support`` is the probability that they
-    answer. None takes what was fitted for the language. Passages in another language than the question cannot be judged
-    by their words: nothing is said then, and a warning names the reason.
+    Where a reranker points at evidence and gives probabilities, both it and words choose (`pointed`), and
+    ``min_probability`` is what a hit needs to be answered from; ``reader``, the same reranker, is asked about the
+    sentences, too. Elsewhere, and where no hit is probable enough and nobody asked for a probability, the words of the
+    sentences are compared with the question's (`evidence`), and ``min_support`` is the probability that they answer.
+    None takes what was fitted for the language. Passages in another language than the question cannot be judged by
+    their words: nothing is said then, and a warning names the reason.
     """
 
     def __init__(
-        self, max_sentences: int = 3, min_support: float | None = None, min_probability: float | None = None
+        self,
+        max_sentences: int = 3,
+        min_support: float | None = None,
+        min_probability: float | None = None,
+        reader: Reranker | None = None,
     ) -> None:
         self._max_sentences = max_sentences
         self._min_support = min_support
         self._min_probability = min_probability
+        self._reader = reader
         weights("zh")  # read now, so that the first answer is timed like the others
         rarity_table()
 
@@ -57,15 +62,14 @@ class ExtractiveAnswerer:
         return Answer(text, True, tuple(citations), tuple(hits), seconds)
 
     def _from_evidence(self, query: str, hits: Sequence[Hit], found: Sequence[Pointed]) -> list[Citation]:
-        """Cite the sentence that holds what the reranker points at; nothing where no hit is probable enough."""
+        """Cite the likeliest sentences of the hits that are probable enough; nothing where none is."""
         fitted = pointing(language(query))
         least = fitted.least_probability if self._min_probability is None else self._min_probability
         probable = [one for one in found if one.probability >= least]
-        if not probable:
-            return []
-        best = best_pointed(probable, fitted)
-        chunk = hits[best.rank - 1].chunk
-        return [cite(best.rank, chunk, sentence_of(read_question(query), chunk.text, best.span), best.span)]
+        weighed = weigh(query, hits, probable, self._reader, fitted) if probable else []
+        chosen = choose([replace(one.found, score=chance) for one, chance in weighed], self._max_sentences)
+        highlights = {(one.found.rank, one.found.span): one.highlight for one, _ in weighed}
+        return _quote(query, hits, chosen, highlights)
 
     def _from_words(self, query: str, hits: Sequence[Hit]) -> list[Citation]:
         """Cite the sentences whose words answer; nothing where they hardly do."""
@@ -73,7 +77,7 @@ class ExtractiveAnswerer:
         least = weights(language(query)).threshold if self._min_support is None else self._min_support
         if not findings.evidence or findings.support < least:
             return []
-        return _quote(query, hits, choose(findings, self._max_sentences))
+        return _quote(query, hits, choose(findings.evidence, self._max_sentences), {})
 
     def stream(self, query: str, hits: Sequence[Hit]) -> Iterator[str | Answer]:
         """Yield the text of the answer, and the `Answer`: there is nothing to wait for between the two."""
@@ -82,29 +86,46 @@ class ExtractiveAnswerer:
         yield answer
 
 
-def choose(findings: Findings, max_sentences: int) -> list[Evidence]:
-    """Return the best sentence and those that are nearly as likely, best first; none twice."""
-    best = findings.evidence[0]
+def choose(ordered: Sequence[Evidence], max_sentences: int) -> list[Evidence]:
+    """Return the first of the sentences, best first, and those that are nearly as likely; none twice."""
     chosen: list[Evidence] = []
-    for one in findings.evidence:
-        if len(chosen) == max_sentences or one.score < best.score + math.log(_WORTH_SAYING):
+    for one in ordered:
+        if len(chosen) == max_sentences or one.score < ordered[0].score + math.log(_WORTH_SAYING):
             break
         if all(readable(one.text) != readable(other.text) for other in chosen):
             chosen.append(one)
     return chosen
 
 
-def _quote(query: str, hits: Sequence[Hit], chosen: Sequence[Evidence]) -> list[Citation]:
-    """Cite the chosen sentences with what they need to be understood; one that is inside another is left out."""
+def _quote(
+    query: str,
+    hits: Sequence[Hit],
+    chosen: Sequence[Evidence],
+    highlights: Mapping[tuple[int, Span], Span | None],
+) -> list[Citation]:
+    """Cite the chosen sentences with what they need to be understood; one that is inside another is left out.
+
+    ``highlights``: what is pointed at in a sentence of a rank; it is quoted whole.
+    """
     question = read_question(query)
-    quoted: list[tuple[int, Span]] = []
+    quoted: list[tuple[int, Span, Span | None]] = []
     for one in chosen:
-        text = hits[one.rank - 1].chunk.text
-        spans = sentences(text)
-        wide = widen(question, text, spans, spans.index(one.span))
-        if not any(rank == one.rank and wide.start < span.end and span.start < wide.end for rank, span in quoted):
-            quoted.append((one.rank, wide))
-    return [cite(rank, hits[rank - 1].chunk, span) for rank, span in quoted]
+        wide, highlight = (
+            said_with(question, hits[one.rank - 1].chunk.text, one.span),
+            highlights.get((one.rank, one.span)),
+        )
+        if highlight is not None:
+            wide = Span(min(wide.start, highlight.start), max(wide.end, _sentence_end(hits, one.rank, highlight)))
+        if not any(rank == one.rank and wide.start < span.end and span.start < wide.end for rank, span, _ in quoted):
+            quoted.append((one.rank, wide, highlight))
+    return [cite(rank, hits[rank - 1].chunk, span, highlight) for rank, span, highlight in quoted]
+
+
+def _sentence_end(hits: Sequence[Hit], rank: int, span: Span) -> int:
+    """Return where the sentence ends in which ``span`` ends."""
+    return max(
+        (one.end for one in sentences(hits[rank - 1].chunk.text) if one.start < span.end <= one.end), default=span.end
+    )
 
 
 def _language_warnings(query: str, hits: Sequence[Hit]) -> tuple[str, ...]:

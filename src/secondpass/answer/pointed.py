@@ -1,34 +1,52 @@
-"""What a reranker points at as the answer, where it says how probable a passage is and how sure it is of its evidence.
+"""The sentences that answer, where a reranker has read the hits: what it says of them, and what their words say.
 
-Of the hits the one is taken whose probability, times its confidence to a fitted power, is the largest: which passage
-answers counts first, and among such as are equally probable the one of which it is clear where. The reranker has read
-question and passage together, in whatever language each is; nothing here compares words.
+The reranker gives each hit a probability and points at evidence in it. Every sentence of the probable hits is weighed:
+by its words (`evidence`), by whether the evidence stands in it, by the hit's probability, and, where the reranker can
+be asked once more, by what it says of the sentence alone. The weights are fitted by ``recipes/answer/point.py``.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
 from secondpass.answer.context import widen
-from secondpass.answer.question import Question
+from secondpass.answer.evidence import Evidence, find_evidence
+from secondpass.answer.question import Question, read_question
+from secondpass.text.language import language
 from secondpass.text.sentences import sentences
-from secondpass.types import Hit, Language, Span
+from secondpass.types import Chunk, Hit, Language, Reranker, Span
+
+MOST_READ = 24
+"""Sentences that the reranker is asked about: the likeliest by all else."""
+_LEAST_CHANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each thing that speaks for a sentence adds to the logarithm of its chance to be the answer."""
+
+    words: float
+    evidence: float
+    passage: float
+    sentence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pointing:
     """The fitted numbers of one language.
 
-    ``least_probability``: what a hit needs for its evidence to be said. ``confidence_power``: how much it counts, in
-    the choice of the hit, that the reranker is sure where the answer is (0: not at all).
+    ``least_probability``: what a hit needs for anything to be said of it. ``read``: the weights where the reranker is
+    asked about sentences, ``unread``: where it is not.
     """
 
     least_probability: float
-    confidence_power: float
+    read: Weights
+    unread: Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +59,34 @@ class Pointed:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A sentence and what speaks for it: `Evidence.score` by its words; log-odds of its hit and of itself.
+
+    ``highlight``: what is pointed at in it, a span of the hit's text. ``evidence``: 1 where that is the hit's evidence.
+    """
+
+    found: Evidence
+    highlight: Span | None
+    evidence: float
+    passage: float
+    sentence: float = 0.0
+
+    def chance(self, weights: Weights) -> float:
+        """Return the logarithm of its chance, up to a constant of the question."""
+        return (
+            weights.words * self.found.score
+            + weights.evidence * self.evidence
+            + weights.passage * self.passage
+            + weights.sentence * self.sentence
+        )
+
+
 @cache
-def pointing(language: Language) -> Pointing:
+def pointing(code: Language) -> Pointing:
     """Read the fitted numbers that ship with the package."""
-    fitted = json.loads(files("secondpass.answer").joinpath("pointing.json").read_text(encoding="utf-8"))[language]
-    return Pointing(fitted["least_probability"], fitted["confidence_power"])
+    fitted = json.loads(files("secondpass.answer").joinpath("pointing.json").read_text(encoding="utf-8"))[code]
+    return Pointing(fitted["least_probability"], Weights(**fitted["read"]), Weights(**fitted["unread"]))
 
 
 def pointed_at(hits: Sequence[Hit]) -> list[Pointed]:
@@ -57,19 +98,75 @@ def pointed_at(hits: Sequence[Hit]) -> list[Pointed]:
     ]
 
 
-def best_pointed(found: Sequence[Pointed], fitted: Pointing) -> Pointed:
-    """Return the one that answers; of equals the one of which it is clearer where, then the first."""
-    return max(found, key=lambda one: (one.probability * one.confidence**fitted.confidence_power, one.confidence))
+def weigh(
+    query: str, hits: Sequence[Hit], probable: Sequence[Pointed], reader: Reranker | None, fitted: Pointing
+) -> list[tuple[Weighed, float]]:
+    """Return the sentences of the ``probable`` hits with the logarithms of their chances, the likeliest first.
 
-
-def sentence_of(question: Question, text: str, span: Span) -> Span:
-    """Return the sentence of ``text`` that holds ``span``, with the neighbours it leans on.
-
-    A span over several sentences is held by all of them.
+    ``reader`` (None: nobody) is asked about the likeliest of them. Of equals the one is first whose hit has the clearer
+    evidence. A hit in another language than the question has no words to compare: its sentences get what the worst has.
     """
+    question, by_rank = read_question(query), {one.rank: one for one in probable}
+    spoken = [one for one in find_evidence(query, hits).evidence if one.rank in by_rank]
+    alike = {rank for rank in by_rank if language(hits[rank - 1].chunk.text) == question.language}
+    worst = min((one.score for one in spoken if one.rank in alike), default=0.0)
+    spoken = [one if one.rank in alike else replace(one, score=worst) for one in spoken]
+    silent = [one for one in probable if not any(_holds(other, one) for other in spoken)]
+    spoken += [_sentence_at(hits, one, worst) for one in silent]
+    weighed = [_weighed(one, by_rank[one.rank]) for one in spoken]
+
+    def ordered(weights: Weights) -> list[tuple[Weighed, float]]:
+        chances = [(one, one.chance(weights)) for one in weighed]
+        return sorted(chances, key=lambda pair: (-pair[1], -by_rank[pair[0].found.rank].confidence))
+
+    if reader is None:
+        return ordered(fitted.unread)
+    weighed = _read(question, hits, [one for one, _ in ordered(fitted.unread)[:MOST_READ]], reader)
+    return ordered(fitted.read)
+
+
+def _weighed(sentence: Evidence, pointed: Pointed) -> Weighed:
+    holds = _holds(sentence, pointed)
+    return Weighed(sentence, pointed.span if holds else None, float(holds), _log_odds(pointed.probability))
+
+
+def _holds(sentence: Evidence, pointed: Pointed) -> bool:
+    own, other = sentence.span, pointed.span
+    return sentence.rank == pointed.rank and own.start < other.end and other.start < own.end
+
+
+def _sentence_at(hits: Sequence[Hit], pointed: Pointed, score: float) -> Evidence:
+    """Return the sentence in which evidence begins that is in none that words would choose: a heading, code."""
+    text, start = hits[pointed.rank - 1].chunk.text, pointed.span.start
+    span = next((one for one in sentences(text) if one.start <= start < one.end), pointed.span)
+    return Evidence(pointed.rank, span, text[span.start : span.end], score)
+
+
+def _read(question: Question, hits: Sequence[Hit], weighed: Sequence[Weighed], reader: Reranker) -> list[Weighed]:
+    """Ask ``reader`` about each sentence, with the neighbours it leans on."""
+    texts = [hits[one.found.rank - 1].chunk.text for one in weighed]
+    spans = [said_with(question, text, one.found.span) for text, one in zip(texts, weighed, strict=True)]
+    asked = [
+        Hit(Chunk(str(place), text[span.start : span.end], "", 0, span.end - span.start), 0.0, "rank_only")
+        for place, (text, span) in enumerate(zip(texts, spans, strict=True))
+    ]
+    told = {int(hit.chunk.id): hit for hit in reader.rerank(question.text, asked)}
+    return [_told(one, spans[place], told[place]) for place, one in enumerate(weighed)]
+
+
+def _told(weighed: Weighed, span: Span, told: Hit) -> Weighed:
+    highlight = weighed.highlight
+    if highlight is None and told.evidence is not None:
+        highlight = Span(span.start + told.evidence.start, span.start + told.evidence.end)
+    return replace(weighed, highlight=highlight, sentence=_log_odds(told.probability or 0.0))
+
+
+def said_with(question: Question, text: str, span: Span) -> Span:
+    """Return a sentence's span in ``text`` with the neighbours it leans on."""
     spans = sentences(text)
-    held = [place for place, one in enumerate(spans) if one.start < span.end and span.start < one.end]
-    if not held:
-        return span
-    wide = widen(question, text, spans, held[0])
-    return Span(min(wide.start, span.start), max(wide.end, spans[held[-1]].end))
+    return widen(question, text, spans, spans.index(span)) if span in spans else span
+
+
+def _log_odds(probability: float) -> float:
+    chance = min(max(probability, _LEAST_CHANCE), 1 - _LEAST_CHANCE)
+    return math.log(chance / (1 - chance))
