@@ -14,8 +14,12 @@ from rich.cells import cell_len
 from tests.evaluate.mteb_data import rows_of, small_task, write_lines
 from tests.evaluate.small_tasks import lines, make_task, write_task
 
+from secondpass.answer.extract import ExtractiveAnswerer
 from secondpass.cli.evaluate import evaluate
+from secondpass.config import make_reranker, reader_of
+from secondpass.evaluate.answer_scores import f1, words_of
 from secondpass.evaluate.report_files import read_report_json
+from secondpass.types import Chunk, Hit
 
 ARGUMENTS = ["--measures", "nDCG@10,MAP,hit@3", "--work", "work"]
 QUICK = ("--rerank", "lexical")
@@ -224,3 +228,24 @@ def test_answers_are_scored_where_a_task_has_references(folder: Path) -> None:
     assert lexical["answers"]["citation precision"]["mean"] == 1.0
     assert 0 < lexical["answers"]["F1"]["mean"] < 1
     assert not task["systems"][0]["answers"]
+
+
+def test_answers_are_those_that_ask_gives(folder: Path) -> None:
+    """With a reranker that points at evidence they come from it; the words of two languages say nothing."""
+    positive = "首先安装它。推荐的密码哈希算法是 Argon2。它很安全。"
+    question, reference = "Which password hashing algorithm is recommended?", ["Argon2"]
+    row = {"query": question, "answers": reference, "positive": [positive], "negative": ["茶在杭州。"]}
+    lines(folder / "问答.jsonl", [row])
+    task = json.loads(call("问答.jsonl", "--rerank", "builtin", "--answers", "--top-n", "1", "--json").stdout)["tasks"][
+        0
+    ]
+    reranker = reader_of(make_reranker(["builtin"]))
+    assert reranker is not None
+    hits = reranker.rerank(question, [Hit(Chunk("p", positive, "p", 0, len(positive)), 1.0, "bm25")])
+    said = words_of(ExtractiveAnswerer(reader=reranker).answer(question, hits))
+    assert "Argon2" in said
+    (builtin,) = (system for system in task["systems"] if system["name"] == "builtin")
+    assert builtin["answers"]["F1"]["mean"] == pytest.approx(f1(said, reference, "en"))
+    assert builtin["answers"]["answered"]["mean"] == 1.0
+    (bm25,) = (system for system in task["systems"] if system["name"] == "bm25")
+    assert bm25["answers"]["answered"]["mean"] == 0.0

@@ -23,22 +23,30 @@ from secondpass.evaluate.identity import ANSWER_CODE, code_digest
 from secondpass.evaluate.outcomes import Outcome
 from secondpass.evaluate.running import Column, Desk, work_out
 from secondpass.text.language import language
-from secondpass.types import LLM, Answerer, Hit, StructuredLLM
+from secondpass.types import LLM, Answerer, Hit, Reranker, StructuredLLM
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answering:
-    """Who answers from the first ``top_n`` passages; ``key`` changes with everything that an answer depends on."""
+    """Who answers from the first ``top_n`` passages; ``key`` changes with everything that an answer depends on.
+
+    ``reader``: the system's own reranker, where it reads passages one by one: it points at evidence in what it kept.
+    """
 
     answerer: Answerer
     key: str
     top_n: int
+    reader: Reranker | None = None
 
 
-def make_answering(llm: LLM | None, top_n: int) -> Answering:
-    """Return the chat model as the one who answers, or (None) the sentences of the passages themselves."""
+def make_answering(llm: LLM | None, top_n: int, reader: Reranker | None = None) -> Answering:
+    """Return the chat model as the one who answers, or (None) the sentences of the passages themselves, as `ask` does.
+
+    ``reader`` is that of the system whose passages they are; what it depends on is in the system's key.
+    """
     if llm is None:
-        return Answering(ExtractiveAnswerer(), f"extractive\0{code_digest(ANSWER_CODE)}\0{top_n}", top_n)
+        key = f"extractive\0{code_digest(ANSWER_CODE)}\0{top_n}\0{'read' if reader else 'words'}"
+        return Answering(ExtractiveAnswerer(reader=reader), key, top_n, reader)
     name = llm.fingerprint if isinstance(llm, StructuredLLM) else llm.name
     return Answering(LLMAnswerer(llm), f"chat\0{name}\0{code_digest(ANSWER_CODE)}\0{top_n}", top_n)
 
@@ -70,6 +78,8 @@ def _scored(lists: TaskLists, column: Column, answering: Answering) -> Callable[
             Hit(passage_of(lists.passages, question.candidates[place].doc_id), score, outcome.scale)
             for place, score in list(kept)[: answering.top_n]
         ]
+        if answering.reader is not None:
+            hits = answering.reader.rerank(question.query, hits)
         asked = Question(question.query_id, question.query, tuple(references))
         relevant = [doc_id for doc_id, grade in lists.task.qrels[question.query_id].items() if grade > 0]
         return Outcome(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from secondpass.config import reader_of
 from secondpass.data.tasks import RankingTask
 from secondpass.errors import InputError
 from secondpass.evaluate.answering import make_answering, measure_answers
@@ -97,8 +98,10 @@ def run_task(
         )
     answers: dict[str, Values] = {}
     if options.answers:
-        answering = make_answering(options.llm, options.top_n)
-        answers = {name: measure_answers(lists, name, row.column, answering, desk) for name, row in rows.items()}
+        readers = {one.name: reader_of(one.reranker) for one in systems if isinstance(one, OpenedSystem)}
+        for name, row in rows.items():
+            answering = make_answering(options.llm, options.top_n, readers.get(name))
+            answers[name] = measure_answers(lists, name, row.column, answering, desk)
     desk.progress.message(f"{lists.name}: measuring")
     measuring = Measuring(lists, measures, options.missing, options.ties, options.top_n, rows[baseline].column)
     figures = {name: measure_column(row.column, measuring) for name, row in rows.items()}
