@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from recipes.builtin.asked import asked_examples
 from recipes.builtin.sources import Pair, Question, QuestionSet, Section, read_pairs, read_questions, read_sections
 from recipes.sets import QUESTION_SETS
 
@@ -25,6 +26,8 @@ from secondpass.text.sentences import sentences
 from secondpass.types import Chunk
 
 NEGATIVES = 10
+ECHOED, STUFFED = 0.25, 0.5
+"""Of the examples: in how many the right passage repeats the question, and in how many of the others a wrong one."""
 LENGTHS = {"en": (220, 450, 900), "zh": (70, 150, 320, 640)}
 """Characters of windows: about 50, 110, 220 and, of Chinese alone, whose paragraphs are longer, 400 tokens."""
 LONGEST = {"en": 1500, "zh": 800}
@@ -228,11 +231,19 @@ def _example(
 
 
 def with_stuffed(example: Example, draw: random.Random) -> Example:
-    """Add a wrong passage that repeats the question, or gives an order, so that neither makes a passage relevant.
+    """Repeat the question, or an order, in a wrong passage, or the question in the right one, or in none.
 
-    Never the question alone: a question asked in other words may well be what is looked for.
+    Neither makes a passage relevant; that a passage repeats the question makes it no worse, either. A wrong passage is
+    never the question alone: a question asked in other words may well be what is looked for.
     """
     code = language(example.query)
+    if draw.random() < ECHOED and len(example.positives[0]) > len(example.query):
+        marks = ("{} {}", "{}\n{}", "问：{}\n答：{}" if code == "zh" else "Q: {}\nA: {}")
+        return replace(
+            example, positives=(draw.choice(marks).format(example.query, example.positives[0]), *example.positives[1:])
+        )
+    if draw.random() > STUFFED:
+        return example
     text = draw.choice(example.negatives)
     parts = [example.query] * draw.choice((1, 1, 2, 3)) if draw.random() < 0.75 else []
     if not parts or draw.random() < 0.25:
@@ -255,5 +266,9 @@ def make_examples(data: Path, seed: int) -> list[Example]:
     found += whole_examples(sets["medqa_zh"], 4000, 4, draw)
     found += section_examples(list(read_sections(data)), 120, draw)
     found += crossing_examples(list(read_pairs(data)), 250, draw)
+    found = [with_stuffed(example, draw) for example in found]
+    for name, limit in (("squad_dev", 1500), ("cmrc2018", 700), ("drcd", 800), ("medqa_zh", 700), ("selqa", 500)):
+        asked = [_example(f"asked_{name}", *one) for one in asked_examples(sets[name], limit, draw)]
+        found += [example for example in asked if example]
     draw.shuffle(found)
-    return [with_stuffed(example, draw) for example in found]
+    return found

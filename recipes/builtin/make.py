@@ -116,19 +116,6 @@ def _train(plan: Plan, start: str, config: str, seed: int, output: Path) -> None
         shutil.copyfile(file, output / file.name)
 
 
-def averaged(plan: Plan, output: Path) -> None:
-    """Take the mean of the weights before and after hardening (Wortsman et al., arXiv:2109.01903).
-
-    Hardening ranks passages better and forgets that a question asked in other words is a good answer to a question.
-    """
-    made = plan.work / "averaged.made"
-    shutil.rmtree(made, ignore_errors=True)
-    models = [str(plan.work / name) for name in ("hardened", "trained")]
-    subprocess.run([sys.executable, "-m", "secondpass", "merge", "mix", *models, "--out", str(made)], check=True)
-    for file in made.iterdir():
-        shutil.copyfile(file, output / file.name)
-
-
 def lists(plan: Plan, output: Path) -> None:
     """Write the dev lists on which scores are calibrated."""
     rows = make_dev_lists(plan.data, CALIBRATED, plan.seed) + crossing_lists(plan.data, CROSSING_LISTS, plan.seed + 5)
@@ -137,7 +124,7 @@ def lists(plan: Plan, output: Path) -> None:
 
 def packed(plan: Plan, output: Path) -> None:
     """Calibrate on dev lists, find the share of words, pack, and measure what was packed."""
-    trained = plan.work / "averaged"
+    trained = plan.work / "hardened"
     raw = score_lists(open_cross_encoder(trained), plan.work / "lists/lists.jsonl")
     line = whole_line(raw)
     calibrated = [one.moved(line) for one in raw]
@@ -158,7 +145,6 @@ STEPS: dict[str, Callable[[Plan, Path], None]] = {
     "examples": examples,
     "trained": relevance_and_evidence,
     "hardened": hardened,
-    "averaged": averaged,
     "lists": lists,
     "packed": packed,
 }
