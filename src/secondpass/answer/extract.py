@@ -110,22 +110,18 @@ def _quote(
     question = read_question(query)
     quoted: list[tuple[int, Span, Span | None]] = []
     for one in chosen:
-        wide, highlight = (
-            said_with(question, hits[one.rank - 1].chunk.text, one.span),
-            highlights.get((one.rank, one.span)),
-        )
-        if highlight is not None:
-            wide = Span(min(wide.start, highlight.start), max(wide.end, _sentence_end(hits, one.rank, highlight)))
+        text, highlight = hits[one.rank - 1].chunk.text, highlights.get((one.rank, one.span))
+        wide = said_with(question, text, one.span)
+        wide = wide if highlight is None else _together(text, wide, highlight)
         if not any(rank == one.rank and wide.start < span.end and span.start < wide.end for rank, span, _ in quoted):
             quoted.append((one.rank, wide, highlight))
     return [cite(rank, hits[rank - 1].chunk, span, highlight) for rank, span, highlight in quoted]
 
 
-def _sentence_end(hits: Sequence[Hit], rank: int, span: Span) -> int:
-    """Return where the sentence ends in which ``span`` ends."""
-    return max(
-        (one.end for one in sentences(hits[rank - 1].chunk.text) if one.start < span.end <= one.end), default=span.end
-    )
+def _together(text: str, quote: Span, highlight: Span) -> Span:
+    """Return ``quote`` with the whole of the sentence in which ``highlight`` ends."""
+    ends = [one.end for one in sentences(text) if one.start < highlight.end <= one.end]
+    return Span(min(quote.start, highlight.start), max(quote.end, highlight.end, *ends))
 
 
 def _language_warnings(query: str, hits: Sequence[Hit]) -> tuple[str, ...]:
