@@ -21,7 +21,7 @@ from secondpass.text.language import language
 from secondpass.text.sentences import sentences
 from secondpass.types import Chunk, Hit, Language, Reranker, Span
 
-MOST_READ = 24
+MOST_READ = 12
 """Sentences that the reranker is asked about: the likeliest by all else."""
 _LEAST_CHANCE = 1e-6
 
