@@ -18,6 +18,7 @@ from pathlib import Path
 
 from recipes.builtin.asked import asked_examples
 from recipes.builtin.sources import Pair, Question, QuestionSet, Section, read_pairs, read_questions, read_sections
+from recipes.builtin.topics import topic_examples
 from recipes.sets import QUESTION_SETS
 
 from secondpass.retrieve.collection_bm25 import CollectionBM25
@@ -264,11 +265,14 @@ def make_examples(data: Path, seed: int) -> list[Example]:
     found += listed_examples(sets["selqa"])
     found += whole_examples(sets["pubmedqa"], 500, 6, draw)
     found += whole_examples(sets["medqa_zh"], 4000, 4, draw)
-    found += section_examples(list(read_sections(data)), 120, draw)
+    sections = list(read_sections(data))
+    found += section_examples(sections, 120, draw)
     found += crossing_examples(list(read_pairs(data)), 250, draw)
     found = [with_stuffed(example, draw) for example in found]
     for name, limit in (("squad_dev", 1500), ("cmrc2018", 700), ("drcd", 800), ("medqa_zh", 700), ("selqa", 500)):
         asked = [_example(f"asked_{name}", *one) for one in asked_examples(sets[name], limit, draw)]
         found += [example for example in asked if example]
+    topics = topic_examples(sections, 150, draw)
+    found += [example for name, *one in topics if (example := _example(f"topic_{name}", *one))]
     draw.shuffle(found)
     return found
