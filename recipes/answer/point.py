@@ -153,8 +153,8 @@ def main() -> None:
         read = held_out(together, lambda case: case.read, (True, True, True, True))
         unread = held_out(together, lambda case: case.unread, (True, True, True, False))
         print(f"{code}, by weights of other questions: read {100 * read:.1f}, unread {100 * unread:.1f}")
-    lines = ",\n".join(f'  "{code}": {json.dumps(asdict(numbers))}' for code, numbers in fitted.items())
-    OUTPUT.write_text("{\n" + lines + "\n}\n", encoding="utf-8")
+    numbers = {code: asdict(one) for code, one in fitted.items()}
+    OUTPUT.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
