@@ -18,7 +18,12 @@ def time_left(elapsed_seconds: float, done: int, total: int) -> str:
     >>> time_left(10.0, 100, 400), time_left(60.0, 1, 10)
     ('about 30 s', 'about 9 min')
     """
-    return duration(elapsed_seconds * (total - done) / max(done, 1))
+    return duration(seconds_left(elapsed_seconds, done, total))
+
+
+def seconds_left(elapsed_seconds: float, done: int, total: int) -> float:
+    """Return the seconds that the rest takes at the same pace."""
+    return elapsed_seconds * (total - done) / max(done, 1)
 
 
 def duration(seconds: float) -> str:

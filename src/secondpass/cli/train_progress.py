@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from secondpass.cli.pace import SECONDS_BETWEEN_LINES, duration
+from secondpass.cli.pace import SECONDS_BETWEEN_LINES, duration, seconds_left
 from secondpass.cli.plain import plain
 from secondpass.data.training_findings import CheckReport
 
@@ -96,7 +96,7 @@ class TrainProgress:
     def _left(self, record: Mapping[str, Any]) -> str:
         """Return how long the run will go on: to its last step, or to its time limit where that comes first."""
         done, steps = record["step"] - self._first, self._steps - self._first
-        seconds = (time.monotonic() - self._started) * (steps - done) / max(done, 1)
+        seconds = seconds_left(time.monotonic() - self._started, done, steps)
         if self._limit_seconds:
             seconds = min(seconds, max(0.0, self._limit_seconds - record["seconds"]))
         return duration(seconds)

@@ -78,8 +78,9 @@ def _scored(lists: TaskLists, column: Column, answering: Answering) -> Callable[
             Hit(passage_of(lists.passages, question.candidates[place].doc_id), score, outcome.scale)
             for place, score in list(kept)[: answering.top_n]
         ]
-        if answering.reader is not None:
-            hits = answering.reader.rerank(question.query, hits)
+        if answering.reader is not None:  # kept outcomes have no evidence; the system's own order stays
+            read = {hit.chunk.id: hit for hit in answering.reader.rerank(question.query, hits)}
+            hits = [read[hit.chunk.id] for hit in hits]
         asked = Question(question.query_id, question.query, tuple(references))
         relevant = [doc_id for doc_id, grade in lists.task.qrels[question.query_id].items() if grade > 0]
         return Outcome(
