@@ -14,11 +14,11 @@ import pytest
 from secondpass.errors import InputError
 from secondpass.index.workers import in_order
 
-SCRIPT = """
+SCRIPT = r"""
 import os, sys, time
 from secondpass.index.workers import in_order
 def work(number):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\n".encode())  # one write: two workers share this pipe
     time.sleep(number)
 if __name__ == "__main__":
     list(in_order(work, [0.01, 0.01, 60, 60], 2, 1 << 30))
@@ -55,15 +55,13 @@ def test_a_process_that_is_killed_is_named() -> None:
 def test_killing_the_parent_ends_its_workers(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    worker = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.kill()
     deadline = time.monotonic() + 20
     while _runs(worker) and time.monotonic() < deadline:
         time.sleep(0.05)
-    parent.stdout.close()
     assert not _runs(worker)
 
 
