@@ -109,31 +109,41 @@ class Windows:
 
 
 def question_examples(questions: QuestionSet, limit: int, draw: random.Random) -> list[Example]:
-    """Make the examples of a set with answers: every question with windows of one size, drawn."""
+    """Make the examples of a set with answers: every question with windows of one size, drawn, and some of the next.
+
+    That a passage is long or short makes it neither right nor wrong.
+    """
     code = language(next(iter(questions.passages.values())))
     sizes = (0, *LENGTHS[code])
     asked = draw.sample(questions.questions, min(limit, len(questions.questions)))
     found: list[Example] = []
-    for place, size in enumerate(sizes):
-        cut = Windows(questions.passages, size, LONGEST[code])
+    cuts = [Windows(questions.passages, size, LONGEST[code]) for size in sizes]
+    for place, cut in enumerate(cuts):
         for question in asked[place :: len(sizes)]:
-            example = _answered(questions.name, question, cut, draw)
+            example = _answered(questions.name, question, cut, draw.choice(cuts), draw)
             found += [example] if example else []
     return found
 
 
-def _answered(name: str, question: Question, cut: Windows, draw: random.Random) -> Example | None:
+def _answered(name: str, question: Question, cut: Windows, other: Windows, draw: random.Random) -> Example | None:
     own = [place for passage in question.relevant for place in cut.of_passage.get(passage, ())]
     positives = [cut.texts[place] for place in own if holds(cut.texts[place], question.answers)]
     if not positives:
         return None
     beside = [cut.texts[place] for place in own if not holds(cut.texts[place], question.answers)]
-    near = [cut.texts[place] for place in cut.best(question.text, 30) if place not in set(own)]
-    near = [text for text in near if not holds(text, question.answers)]
+    near, sized = _near(question, cut), _near(question, other)
     negatives = draw.sample(beside, min(len(beside), NEGATIVES // 3))
+    negatives += sized[: NEGATIVES // 3]
     negatives += near[: NEGATIVES - len(negatives) - 1]
-    negatives.append(draw.choice(cut.texts))
+    negatives.append(draw.choice(other.texts))
     return _example(name, question.text, positives[:2], negatives, question.answers)
+
+
+def _near(question: Question, cut: Windows) -> list[str]:
+    """Return the best windows that are of other passages and hold no answer."""
+    own = {place for passage in question.relevant for place in cut.of_passage.get(passage, ())}
+    texts = [cut.texts[place] for place in cut.best(question.text, 30) if place not in own]
+    return [text for text in texts if not holds(text, question.answers)]
 
 
 def listed_examples(questions: QuestionSet) -> list[Example]:
@@ -272,7 +282,7 @@ def make_examples(data: Path, seed: int) -> list[Example]:
     for name, limit in (("squad_dev", 1500), ("cmrc2018", 700), ("drcd", 800), ("medqa_zh", 700), ("selqa", 500)):
         asked = [_example(f"asked_{name}", *one) for one in asked_examples(sets[name], limit, draw)]
         found += [example for example in asked if example]
-    topics = topic_examples(sections, 150, draw)
+    topics = topic_examples(sections, 250, draw)
     found += [example for name, *one in topics if (example := _example(f"topic_{name}", *one))]
     draw.shuffle(found)
     return found

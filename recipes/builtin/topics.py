@@ -84,25 +84,29 @@ def _texts(
     wanted: str,
     draw: random.Random,
 ) -> tuple[list[str], list[str]]:
-    """Return right and wrong texts: sections, or in one example of five the titles of pages alone."""
+    """Return right and wrong texts, each in a form of its own, so that neither long nor short ones are wrong."""
     own = some[place]
     near = [int(other) for other, _ in search.best(f"{own.title} {wanted}", FARTHEST)][NEAREST_LEFT:]
     far = draw.sample(range(len(some)), WRONG)
     others = [
         other for other in (*draw.sample(near, min(len(near), WRONG - 3)), *far) if some[other].title != own.title
     ]
-    if draw.random() < 0.2:
-        titles = [_MARKS.sub("", some[other].title) for other in others]
-        return [_MARKS.sub("", own.title)], list(dict.fromkeys(titles))[:WRONG]
     beside = [other for other in pages[own.title] if other != place]
     right = [place, *draw.sample(beside, min(len(beside), 1))]
     draw.shuffle(right)
-    return [_cut(some[one], wanted) for one in right], [_cut(some[other], wanted) for other in others[:WRONG]]
+    forms = [_form(some[one], wanted, draw) for one in right]
+    return forms, [_form(some[other], wanted, draw) for other in others[:WRONG]]
 
 
-def _cut(section: Section, wanted: str) -> str:
-    """Return a section as a passage, its title before it in half of the cases, without the sentence that asks."""
-    text = section.text.replace(wanted, " ").strip()
+def _form(section: Section, wanted: str, draw: random.Random) -> str:
+    """Return a section as a passage: its title alone, its first sentences, or whole, without the sentence that asks."""
     title = _MARKS.sub("", section.title).strip()
-    whole = f"{title}\n{text}" if len(text) % 2 else text
+    kind = draw.random()
+    if kind < 0.25:
+        return title
+    text = section.text.replace(wanted, " ").strip()
+    if kind < 0.5:
+        spans = sentences(text)
+        text = text[: spans[min(draw.randrange(3), len(spans) - 1)].end] if spans else text
+    whole = f"{title}\n{text}" if draw.random() < 0.5 else text
     return whole[: LONGEST[section.language]]
