@@ -85,6 +85,26 @@ def test_both_are_learned_and_the_head_is_kept_beside_the_checkpoint(
     assert {name: tuple(value.shape) for name, value in head.items()} == {"weight": (2, 32), "bias": (2,)}
 
 
+@pytest.mark.parametrize("loss", ["group_softmax", "pointwise", "ranknet", "listnet", "p_listmle", "lambda"])
+def test_a_passage_alone_teaches_its_place_and_no_level_of_scores(
+    loss: str, embedder: Path, answered: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in (answered / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    alone = [row | {"query": f"{row['query']}{turn}", "neg": []} for turn in range(8) for row in rows]
+    data = tmp_path / "data"
+    data.mkdir()
+    lines = [json.dumps(row, ensure_ascii=False) for row in (rows[0], *alone)]
+    (data / "train.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (data / "dev.jsonl").write_bytes((answered / "dev.jsonl").read_bytes())
+    shape = {"max_steps": 24, "evaluate_every": 24, "evidence": 1.0, "loss": loss, "absolute": 0.5}
+    run(settings(embedder, data, tmp_path / "单独", **shape))
+    steps = [record for record in metrics(tmp_path / "单独") if record["event"] == "step"]
+    ranked = [step for step in steps if step["loss"]]
+    assert 1 <= len(ranked) < 4  # the one question that has negatives, in an epoch and a half
+    assert all(step["line"] is None and step["spread"] == 0 for step in steps if step not in ranked)
+    assert steps[-1]["evidence"] < 0.7 * steps[0]["evidence"]
+
+
 def test_a_head_that_is_there_is_taken_up(embedder: Path, answered: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     run(settings(embedder, answered, first, max_steps=2, evidence=1.0))

@@ -93,6 +93,15 @@ def test_without_the_option_groups_stay_as_they_are(model: TrainedModel, acceler
     assert hardest(model, groups, TrainOptions(group_size=SIZE), accelerator) is groups
 
 
+def test_a_group_with_nothing_to_choose_from_stays_as_it_is(model: TrainedModel, accelerator: Accelerator) -> None:
+    many, options = groups_of(2), TrainOptions(group_size=SIZE, hardest_of=READ)
+    alone = Group("长江在哪里？", ("长江在亚洲。",), (1.0,), answers=("亚洲",))
+    found = hardest(model, [many[0], alone, many[1]], options, accelerator)
+    assert found[1] is alone
+    assert [found[0], found[2]] == list(hardest(model, many, options, accelerator))
+    assert hardest(model, [alone], options, accelerator) == [alone]
+
+
 def test_a_run_counts_the_pairs_it_learned_from_and_holds_no_line_against_them(
     reranker: Path, lessons: Path, tmp_path: Path
 ) -> None:

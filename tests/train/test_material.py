@@ -44,6 +44,24 @@ def test_what_teaches_nothing_is_left_out_and_counted(tmp_path: Path) -> None:
         read_material(TrainOptions(train=write(tmp_path / "train.jsonl", rows[1:])))
 
 
+def test_a_passage_with_its_answer_and_no_wrong_one_teaches_evidence_where_that_is_learned(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"query": "一", "pos": ["对"], "neg": ["错"]},
+        {"query": "哪里", "pos": ["在西安"], "neg": [], "answers": ["西安"]},
+        {"query": "三", "pos": ["对"], "neg": []},
+    ]
+    train = write(tmp_path / "train.jsonl", rows)
+    found = read_material(TrainOptions(train=train, dev_share=0, evidence=0.5))
+    assert [example.query for example in found.examples] == ["一", "哪里"]
+    assert found.notes == (
+        "1 questions without a negative, which teach where answers stand alone",
+        "1 questions without a negative, left out",
+    )
+    assert [example.query for example in read_material(TrainOptions(train=train, dev_share=0)).examples] == ["一"]
+    with pytest.raises(InputError, match="nothing to learn from; `secondpass data mine` finds negatives"):
+        read_material(TrainOptions(train=write(tmp_path / "alone.jsonl", rows[1:]), dev_share=0, evidence=0.5))
+
+
 def test_prompts_of_examples_are_left_out_and_it_is_said(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"query": f"问{i}", "pos": ["对"], "neg": ["错"], "prompt": "判断段落是否回答问题。"} for i in range(3)

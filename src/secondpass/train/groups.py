@@ -30,6 +30,11 @@ class Group:
     teacher: tuple[float, ...] | None = None
     answers: tuple[str, ...] = ()
 
+    @property
+    def ranks(self) -> bool:
+        """Whether there is something to rank; one passage alone teaches where its answer stands and nothing else."""
+        return len(self.passages) > 1
+
 
 def make_group(example: TrainExample, size: int, seed: int, epoch: int, index: int) -> Group:
     """Return one positive of ``example`` and up to ``size - 1`` of its negatives, drawn anew in every epoch.

@@ -23,18 +23,23 @@ def hardest(
 ) -> Sequence[Group]:
     """Return each of ``groups`` with ``options.group_size`` passages: the relevant one, and the hardest negatives.
 
-    Nothing is drawn at random, and what is chosen for a group does not depend on the others.
+    Nothing is drawn at random, and what is chosen for a group does not depend on the others. Groups that have nothing
+    to choose from are not read, except where processes share a model and read it as often as each other.
     """
-    if not options.hardest_of:
+    read = [group for group in groups if options.shard or len(group.passages) > options.group_size]
+    if not options.hardest_of or not read:
         return groups
     model.module.eval()
     with accelerator.autocast():
-        # All at once: processes that share a model read it as often as each other, however many groups each has.
-        scores = score_lists(model, groups, options, accelerator.device, at_once=len(groups))
+        # All at once, so that processes that share a model read it once each, however many groups each has.
+        scores = iter(score_lists(model, read, options, accelerator.device, at_once=len(read)))
     model.module.train()
+    chosen = {id(group) for group in read}
     return [
-        narrowed(group, np.argsort(-values[1:], kind="stable").tolist(), options.group_size)
-        for group, values in zip(groups, scores, strict=True)
+        narrowed(group, np.argsort(-next(scores)[1:], kind="stable").tolist(), options.group_size)
+        if id(group) in chosen
+        else group
+        for group in groups
     ]
 
 

@@ -104,13 +104,16 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
             module.train()
             sums = _step(job, groups, module, optimizer, accelerator, loss)
             sizes = [min(len(group.passages), options.group_size) for group in groups]
+            ranked = [size for size in sizes if size > 1]
             # One clock, and one answer to whether to stop, for all processes.
             clock = before + time.monotonic() - started if accelerator.is_main_process else 0.0
             *sums, run.seconds, asked = summed([*sums, clock, interruption.asked], accelerator)
             run.step += 1
             run.pairs += sum(sizes)
-            value, spread, line = sums[0] / len(groups), sums[1] / len(groups), _line(sizes, options)
-            watch.see(value, line, spread / options.temperature)
+            value, spread = (total / max(len(ranked), 1) for total in sums[:2])
+            line = _line(ranked, options)
+            if ranked:
+                watch.see(value, line, spread / options.temperature)
             record = {"event": "step", "step": run.step, "steps": steps, "loss": value, "line": line, "spread": spread}
             record |= {"evidence": sums[2] / sums[3]} if sums[3] else {}
             job.listener(record | {"rate": rate_of(optimizer), "seconds": run.seconds, "pairs": run.pairs})
@@ -150,7 +153,7 @@ def _step(
             with accelerator.autocast():
                 scores, beside = parted(module(in_step(batches, job.options), order))
             filled = shape(scores)
-            losses = loss(filled).sum()
+            losses = (loss(filled) * (filled.there.sum(dim=1) > 1)).sum()
             learned = losses if beside is None else losses + job.options.evidence * beside.sum()
             # Gradients of processes are averaged; every group of the step counts once.
             accelerator.backward(learned * accelerator.num_processes / len(groups))

@@ -40,9 +40,9 @@ def read_material(options: TrainOptions) -> Material:
     if not options.train:
         raise InputError("There is nothing to learn from; give train = FILE, in any form that `secondpass data` reads.")
     notes: list[str] = []
-    examples = [example for example in _questions(open_training(options.train, options)) if _teaches(example, notes)]
+    examples = [example for example in _questions(open_training(options.train, options)) if _teaches(example, options, notes)]
     notes = [f"{count:,} {what}" for what, count in Counter(notes).items()]
-    if not examples:
+    if not any(example.negatives for example in examples):
         raise InputError(
             f"{options.train} has no question with both a positive and a negative, so that there is nothing to learn "
             "from; `secondpass data mine` finds negatives."
@@ -109,14 +109,18 @@ def _questions(examples: Examples) -> Iterator[TrainExample]:
     return grouped(good, Counter()) if examples.form == "pairs" else good
 
 
-def _teaches(example: TrainExample, notes: list[str]) -> bool:
+def _teaches(example: TrainExample, options: TrainOptions, notes: list[str]) -> bool:
+    """Say whether a question teaches anything: an order or, its answers named, where in its passage they stand."""
     if not example.positives:
         notes.append("questions without a positive, left out")
-    elif not example.negatives:
-        notes.append("questions without a negative, left out")
-    elif example.prompt:
+        return False
+    if example.prompt:
         notes.append("prompts of examples, left out: a model is taught in the form of input in which it is served")
-    return bool(example.positives and example.negatives)
+    if example.negatives:
+        return True
+    points = options.evidence > 0 and any(answers_of(example)) and options.loss not in NEED_TEACHER
+    notes.append(f"questions without a negative, {'which teach where answers stand alone' if points else 'left out'}")
+    return points
 
 
 def _without_leaks(
