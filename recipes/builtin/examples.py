@@ -286,3 +286,8 @@ def make_examples(data: Path, seed: int) -> list[Example]:
     found += [example for name, *one in topics if (example := _example(f"topic_{name}", *one))]
     draw.shuffle(found)
     return found
+
+
+def write_examples(path: Path, examples: Iterable[Example]) -> None:
+    """Write one row an example."""
+    path.write_text("".join(example.line() + "\n" for example in examples), encoding="utf-8")

@@ -12,6 +12,7 @@ import argparse
 import json
 import logging
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -24,10 +25,13 @@ from recipes.builtin.alignment import make_base
 from recipes.builtin.bilingual import sentence_pairs
 from recipes.builtin.blending import all_gains, calibration_errors, fit_shares, score_lists, whole_line
 from recipes.builtin.dev_lists import CALIBRATED, WATCHED, crossing_lists, make_dev_lists, write_rows
-from recipes.builtin.examples import make_examples
+from recipes.builtin.examples import make_examples, write_examples
 from recipes.builtin.measuring import as_json, measure_evidence
 from recipes.builtin.packing import pack
+from recipes.builtin.pointing import pointing_examples
+from recipes.builtin.sources import read_questions
 from recipes.builtin.vocabulary import MAP, Sizes, make_tokenizer
+from recipes.sets import QUESTION_SETS
 
 from secondpass.models.builtin_model import BUILTIN_FOLDER
 from secondpass.models.cross_encoder import open_cross_encoder
@@ -37,6 +41,8 @@ from secondpass.train.second_language import LanguageOptions, learn_language
 SEED = 13
 EVIDENCE_QUESTIONS = 150
 CROSSING_LISTS = 120
+TAUGHT = {"train": "train.jsonl", "harden": "train.jsonl", "point": "point.jsonl"}
+"""What each lesson, a file of options beside this one, is taught with."""
 PROBED = (
     ("西安交大在哪个城市？", "西安交通大学位于陕西省西安市。"),
     ("西安交大在哪个城市？", "北京大学在北京。"),
@@ -87,30 +93,50 @@ def language(plan: Plan, output: Path) -> None:
 def examples(plan: Plan, output: Path) -> None:
     """Write the examples to learn from and the dev lists to watch."""
     made = make_examples(plan.data, plan.seed)
-    (output / "train.jsonl").write_text("".join(example.line() + "\n" for example in made), encoding="utf-8")
+    write_examples(output / "train.jsonl", made)
+    sets = {name: read_questions(plan.data, name) for name in QUESTION_SETS}
+    write_examples(output / "point.jsonl", pointing_examples(sets, made, random.Random(plan.seed + 2)))
     write_rows(output / "dev.jsonl", make_dev_lists(plan.data, WATCHED, plan.seed))
 
 
 def relevance_and_evidence(plan: Plan, output: Path) -> None:
     """Train relevance and evidence together, by `secondpass train`."""
-    _train(plan, "language", "train.toml", plan.seed, output)
+    _train(plan, "language", "train", plan.seed, output)
 
 
 def hardened(plan: Plan, output: Path) -> None:
     """Go on with what it gets wrong: the hardest of more negatives, and scores that compare between questions."""
-    _train(plan, "trained", "harden.toml", plan.seed + 1, output)
+    _train(plan, "trained", "harden", plan.seed + 1, output)
 
 
-def _train(plan: Plan, start: str, config: str, seed: int, output: Path) -> None:
+def averaged(plan: Plan, output: Path) -> None:
+    """Take the mean of the weights before and after hardening (Wortsman et al., arXiv:2109.01903).
+
+    Hardening orders answers and topics better, and forgets that a question asked in other words is the same question.
+    """
+    made = plan.work / "averaged.made"
+    shutil.rmtree(made, ignore_errors=True)
+    models = [str(plan.work / name) for name in ("hardened", "trained")]
+    subprocess.run([sys.executable, "-m", "secondpass", "merge", "mix", *models, "--out", str(made)], check=True)
+    for file in made.iterdir():
+        shutil.copyfile(file, output / file.name)
+
+
+def pointed(plan: Plan, output: Path) -> None:
+    """Go on with passages that answer and nothing else, so that evidence is learned, among examples to rank."""
+    _train(plan, "averaged", "point", plan.seed + 2, output)
+
+
+def _train(plan: Plan, start: str, lesson: str, seed: int, output: Path) -> None:
     made = plan.work / f"{output.stem}.made"
     settings = {
-        "model": plan.work / start, "train": plan.work / "examples/train.jsonl",
+        "model": plan.work / start, "train": plan.work / "examples" / TAUGHT[lesson],
         "dev": plan.work / "examples/dev.jsonl", "output": made, "minutes": plan.minutes, "seed": seed,
     }  # fmt: skip
     options = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     resume = ["--resume"] if made.with_name(f"{made.name}.run").is_dir() else []
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(plan.processes), "-m"]
-    command = [*launch, "secondpass", "train", str(Path(__file__).with_name(config)), *options, *resume]
+    command = [*launch, "secondpass", "train", str(Path(__file__).with_name(f"{lesson}.toml")), *options, *resume]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     for file in made.iterdir():
         shutil.copyfile(file, output / file.name)
@@ -124,7 +150,7 @@ def lists(plan: Plan, output: Path) -> None:
 
 def packed(plan: Plan, output: Path) -> None:
     """Calibrate on dev lists, find the share of words, pack, and measure what was packed."""
-    trained = plan.work / "hardened"
+    trained = plan.work / "pointed"
     raw = score_lists(open_cross_encoder(trained), plan.work / "lists/lists.jsonl")
     line = whole_line(raw)
     calibrated = [one.moved(line) for one in raw]
@@ -145,6 +171,8 @@ STEPS: dict[str, Callable[[Plan, Path], None]] = {
     "examples": examples,
     "trained": relevance_and_evidence,
     "hardened": hardened,
+    "averaged": averaged,
+    "pointed": pointed,
     "lists": lists,
     "packed": packed,
 }
@@ -155,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets and text/")
     parser.add_argument("--work", type=Path, required=True, help="folder for what the steps leave")
-    parser.add_argument("--minutes", type=float, default=120, help="time of each of the two long training steps")
+    parser.add_argument("--minutes", type=float, default=120, help="time of each of the three long training steps")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes of the long steps")
     parser.add_argument("--install", action="store_true", help="put the result into the package when all is done")
     given = parser.parse_args()

@@ -60,7 +60,9 @@ def _of_groups(options: TrainOptions, material: Material) -> list[Finding]:
     lost = "there is less to choose from" if options.hardest_of else "their groups are smaller"
     what = f"questions with fewer negatives than {name} = {wanted} wants; {lost}"
     advice = "data mine finds more"
-    if len(short) == sum(1 for example in examples if example.negatives) and (most > options.group_size or not options.hardest_of):
+    if len(short) == sum(1 for example in examples if example.negatives) and (
+        most > options.group_size or not options.hardest_of
+    ):
         advice = f"{name} = {most} is the most that any question fills"
     places = tuple(example.place for example in short[:5])
     return [Finding("small_groups", "note", len(short), len(examples), what, advice, places)]

@@ -40,7 +40,9 @@ def read_material(options: TrainOptions) -> Material:
     if not options.train:
         raise InputError("There is nothing to learn from; give train = FILE, in any form that `secondpass data` reads.")
     notes: list[str] = []
-    examples = [example for example in _questions(open_training(options.train, options)) if _teaches(example, options, notes)]
+    examples = [
+        example for example in _questions(open_training(options.train, options)) if _teaches(example, options, notes)
+    ]
     notes = [f"{count:,} {what}" for what, count in Counter(notes).items()]
     if not any(example.negatives for example in examples):
         raise InputError(

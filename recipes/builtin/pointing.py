@@ -1,0 +1,45 @@
+"""Make the examples that teach to point above all: passages with their answers alone, among examples to rank.
+
+A passage alone costs a fifteenth of a question with the hardest of its wrong passages, and says as much of where an
+answer stands; what ranks keeps its share so that ranking is not forgotten.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from recipes.builtin.examples import LENGTHS, LONGEST, Example, holds, windows
+from recipes.builtin.sources import QuestionSet
+
+from secondpass.text.language import language
+
+WINDOWS = 3
+ANSWERED = ("squad_dev", "cmrc2018", "drcd")
+RANKED = 3
+"""Of so many examples to rank one is taken."""
+
+
+def pointing_examples(sets: dict[str, QuestionSet], ranked: Sequence[Example], draw: random.Random) -> list[Example]:
+    """Return ``WINDOWS`` passages with the answer for each answered question, and every third of ``ranked``."""
+    found = [example for name in ANSWERED for example in _alone(sets[name], draw)]
+    found += draw.sample(list(ranked), len(ranked) // RANKED)
+    draw.shuffle(found)
+    return found
+
+
+def _alone(questions: QuestionSet, draw: random.Random) -> list[Example]:
+    """Return the whole passage of each question, and windows of it that hold the answer."""
+    code = language(next(iter(questions.passages.values())))
+    found = []
+    for question in questions.questions:
+        for name in question.relevant[:1]:
+            text = questions.passages.get(name, "")
+            sizes = draw.sample(LENGTHS[code], WINDOWS - 1)
+            cut = [text[: LONGEST[code]], *(window for size in sizes for window in windows(text, size))]
+            held = list(dict.fromkeys(passage for passage in cut if holds(passage, question.answers)))
+            found += [
+                Example(f"evidence_{questions.name}", question.text, (passage,), (), question.answers)
+                for passage in held[:WINDOWS]
+            ]
+    return found
