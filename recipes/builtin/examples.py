@@ -8,7 +8,6 @@ are none, and a text in one language is a question for the same text in the othe
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections import defaultdict
@@ -55,10 +54,10 @@ class Example:
     negatives: tuple[str, ...]
     answers: tuple[str, ...] = ()
 
-    def line(self) -> str:
+    def row(self) -> dict[str, object]:
         """Return the row in FlagEmbedding's form, the answers beside it."""
         row = {"query": self.query, "pos": self.positives, "neg": self.negatives, "answers": self.answers}
-        return json.dumps(row | {"provenance": {"kind": self.kind}}, ensure_ascii=False)
+        return row | {"provenance": {"kind": self.kind}}
 
 
 def windows(text: str, size: int) -> list[str]:
@@ -109,7 +108,7 @@ class Windows:
 
 
 def question_examples(questions: QuestionSet, limit: int, draw: random.Random) -> list[Example]:
-    """Make the examples of a set with answers: every question with windows of one size, drawn, and some of the next.
+    """Make the examples of a set with answers: every question with windows of one size and some of another.
 
     That a passage is long or short makes it neither right nor wrong.
     """
@@ -286,8 +285,3 @@ def make_examples(data: Path, seed: int) -> list[Example]:
     found += [example for name, *one in topics if (example := _example(f"topic_{name}", *one))]
     draw.shuffle(found)
     return found
-
-
-def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Write one row an example."""
-    path.write_text("".join(example.line() + "\n" for example in examples), encoding="utf-8")

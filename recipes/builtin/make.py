@@ -25,13 +25,11 @@ from recipes.builtin.alignment import make_base
 from recipes.builtin.bilingual import sentence_pairs
 from recipes.builtin.blending import all_gains, calibration_errors, fit_shares, score_lists, whole_line
 from recipes.builtin.dev_lists import CALIBRATED, WATCHED, crossing_lists, make_dev_lists, write_rows
-from recipes.builtin.examples import make_examples, write_examples
+from recipes.builtin.examples import make_examples
 from recipes.builtin.measuring import as_json, measure_evidence
 from recipes.builtin.packing import pack
 from recipes.builtin.pointing import pointing_examples
-from recipes.builtin.sources import read_questions
 from recipes.builtin.vocabulary import MAP, Sizes, make_tokenizer
-from recipes.sets import QUESTION_SETS
 
 from secondpass.models.builtin_model import BUILTIN_FOLDER
 from secondpass.models.cross_encoder import open_cross_encoder
@@ -41,8 +39,6 @@ from secondpass.train.second_language import LanguageOptions, learn_language
 SEED = 13
 EVIDENCE_QUESTIONS = 150
 CROSSING_LISTS = 120
-TAUGHT = {"train": "train.jsonl", "harden": "train.jsonl", "point": "point.jsonl"}
-"""What each lesson, a file of options beside this one, is taught with."""
 PROBED = (
     ("西安交大在哪个城市？", "西安交通大学位于陕西省西安市。"),
     ("西安交大在哪个城市？", "北京大学在北京。"),
@@ -84,8 +80,7 @@ def language(plan: Plan, output: Path) -> None:
     pairs = sentence_pairs(plan.data, plan.seed)
     place = plan.work / "language.made"
     learn_language(base, plan.start, pairs, place, LanguageOptions(first, seed=plan.seed))
-    for file in place.iterdir():
-        shutil.copyfile(file, output / file.name)
+    _copy(place, output)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(base / name, output / name)
 
@@ -93,20 +88,20 @@ def language(plan: Plan, output: Path) -> None:
 def examples(plan: Plan, output: Path) -> None:
     """Write the examples to learn from and the dev lists to watch."""
     made = make_examples(plan.data, plan.seed)
-    write_examples(output / "train.jsonl", made)
-    sets = {name: read_questions(plan.data, name) for name in QUESTION_SETS}
-    write_examples(output / "point.jsonl", pointing_examples(sets, made, random.Random(plan.seed + 2)))
+    alone = pointing_examples(plan.data, made, random.Random(plan.seed + 2))
+    for name, some in (("train", made), ("point", alone)):
+        write_rows(output / f"{name}.jsonl", [example.row() for example in some])
     write_rows(output / "dev.jsonl", make_dev_lists(plan.data, WATCHED, plan.seed))
 
 
 def relevance_and_evidence(plan: Plan, output: Path) -> None:
     """Train relevance and evidence together, by `secondpass train`."""
-    _train(plan, "language", "train", plan.seed, output)
+    _train(plan, "language", "train.toml", plan.seed, output)
 
 
 def hardened(plan: Plan, output: Path) -> None:
     """Go on with what it gets wrong: the hardest of more negatives, and scores that compare between questions."""
-    _train(plan, "trained", "harden", plan.seed + 1, output)
+    _train(plan, "trained", "harden.toml", plan.seed + 1, output)
 
 
 def averaged(plan: Plan, output: Path) -> None:
@@ -118,28 +113,31 @@ def averaged(plan: Plan, output: Path) -> None:
     shutil.rmtree(made, ignore_errors=True)
     models = [str(plan.work / name) for name in ("hardened", "trained")]
     subprocess.run([sys.executable, "-m", "secondpass", "merge", "mix", *models, "--out", str(made)], check=True)
-    for file in made.iterdir():
-        shutil.copyfile(file, output / file.name)
+    _copy(made, output)
 
 
 def pointed(plan: Plan, output: Path) -> None:
     """Go on with passages that answer and nothing else, so that evidence is learned, among examples to rank."""
-    _train(plan, "averaged", "point", plan.seed + 2, output)
+    _train(plan, "averaged", "point.toml", plan.seed + 2, output, "point.jsonl")
 
 
-def _train(plan: Plan, start: str, lesson: str, seed: int, output: Path) -> None:
+def _train(plan: Plan, start: str, config: str, seed: int, output: Path, taught: str = "train.jsonl") -> None:
     made = plan.work / f"{output.stem}.made"
     settings = {
-        "model": plan.work / start, "train": plan.work / "examples" / TAUGHT[lesson],
+        "model": plan.work / start, "train": plan.work / "examples" / taught,
         "dev": plan.work / "examples/dev.jsonl", "output": made, "minutes": plan.minutes, "seed": seed,
     }  # fmt: skip
     options = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     resume = ["--resume"] if made.with_name(f"{made.name}.run").is_dir() else []
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(plan.processes), "-m"]
-    command = [*launch, "secondpass", "train", str(Path(__file__).with_name(f"{lesson}.toml")), *options, *resume]
+    command = [*launch, "secondpass", "train", str(Path(__file__).with_name(config)), *options, *resume]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    for file in made.iterdir():
-        shutil.copyfile(file, output / file.name)
+    _copy(made, output)
+
+
+def _copy(folder: Path, target: Path) -> None:
+    for file in folder.iterdir():
+        shutil.copyfile(file, target / file.name)
 
 
 def lists(plan: Plan, output: Path) -> None:
@@ -200,8 +198,7 @@ def main() -> None:
         step(plan, partial)
         partial.rename(done)
     if given.install:
-        for file in (plan.work / "packed/model").iterdir():
-            shutil.copyfile(file, BUILTIN_FOLDER / file.name)
+        _copy(plan.work / "packed/model", BUILTIN_FOLDER)
         _log.info("installed in %s", BUILTIN_FOLDER)
 
 

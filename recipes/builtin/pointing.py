@@ -1,16 +1,17 @@
 """Make the examples that teach to point above all: passages with their answers alone, among examples to rank.
 
-A passage alone costs a fifteenth of a question with the hardest of its wrong passages, and says as much of where an
-answer stands; what ranks keeps its share so that ranking is not forgotten.
+A passage alone costs a fifth of a question with the hardest of its wrong passages, and says as much of where an answer
+stands; what ranks keeps its share so that ranking is not forgotten.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 from recipes.builtin.examples import LENGTHS, LONGEST, Example, holds, windows
-from recipes.builtin.sources import QuestionSet
+from recipes.builtin.sources import QuestionSet, read_questions
 
 from secondpass.text.language import language
 
@@ -20,9 +21,9 @@ RANKED = 3
 """Of so many examples to rank one is taken."""
 
 
-def pointing_examples(sets: dict[str, QuestionSet], ranked: Sequence[Example], draw: random.Random) -> list[Example]:
+def pointing_examples(data: Path, ranked: Sequence[Example], draw: random.Random) -> list[Example]:
     """Return ``WINDOWS`` passages with the answer for each answered question, and every third of ``ranked``."""
-    found = [example for name in ANSWERED for example in _alone(sets[name], draw)]
+    found = [example for name in ANSWERED for example in _alone(read_questions(data, name), draw)]
     found += draw.sample(list(ranked), len(ranked) // RANKED)
     draw.shuffle(found)
     return found

@@ -54,7 +54,7 @@ def test_a_passage_with_its_answer_and_no_wrong_one_teaches_evidence_where_that_
     found = read_material(TrainOptions(train=train, dev_share=0, evidence=0.5))
     assert [example.query for example in found.examples] == ["一", "哪里"]
     assert found.notes == (
-        "1 questions without a negative, which teach where answers stand alone",
+        "1 questions without a negative, which teach only where answers stand",
         "1 questions without a negative, left out",
     )
     assert [example.query for example in read_material(TrainOptions(train=train, dev_share=0)).examples] == ["一"]

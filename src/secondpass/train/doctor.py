@@ -51,18 +51,16 @@ def _dev(options: TrainOptions) -> Examples | None:
 
 def _of_groups(options: TrainOptions, material: Material) -> list[Finding]:
     """Say where the file has fewer negatives than a group wants, or than the hardest are chosen of."""
-    examples = material.examples
+    examples = [example for example in material.examples if example.negatives]
     name, wanted = ("hardest_of", options.hardest_of) if options.hardest_of else ("group_size", options.group_size)
-    short = [example for example in examples if 0 < len(example.negatives) < wanted - 1]
+    short = [example for example in examples if len(example.negatives) < wanted - 1]
     if not short:
         return []
     most = max(len(example.negatives) for example in examples) + 1
     lost = "there is less to choose from" if options.hardest_of else "their groups are smaller"
     what = f"questions with fewer negatives than {name} = {wanted} wants; {lost}"
     advice = "data mine finds more"
-    if len(short) == sum(1 for example in examples if example.negatives) and (
-        most > options.group_size or not options.hardest_of
-    ):
+    if len(short) == len(examples) and (most > options.group_size or not options.hardest_of):
         advice = f"{name} = {most} is the most that any question fills"
     places = tuple(example.place for example in short[:5])
     return [Finding("small_groups", "note", len(short), len(examples), what, advice, places)]

@@ -18,7 +18,7 @@ from secondpass.data.training import TrainExample
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One question with the passages of one step, the relevant one first.
+    """One question with the passages of one step, the relevant one first; alone, it teaches where its answer stands.
 
     ``teacher``: raw scores, one a passage, where every one of them has any. ``answers``: the words of the first passage
     that answer, where an example names any.
@@ -29,11 +29,6 @@ class Group:
     grades: tuple[float, ...]
     teacher: tuple[float, ...] | None = None
     answers: tuple[str, ...] = ()
-
-    @property
-    def ranks(self) -> bool:
-        """Whether there is something to rank; one passage alone teaches where its answer stands and nothing else."""
-        return len(self.passages) > 1
 
 
 def make_group(example: TrainExample, size: int, seed: int, epoch: int, index: int) -> Group:

@@ -32,13 +32,11 @@ def hardest(
     model.module.eval()
     with accelerator.autocast():
         # All at once, so that processes that share a model read it once each, however many groups each has.
-        scores = iter(score_lists(model, read, options, accelerator.device, at_once=len(read)))
+        found = score_lists(model, read, options, accelerator.device, at_once=len(read))
     model.module.train()
-    chosen = {id(group) for group in read}
+    orders = {id(group): np.argsort(-scores[1:], kind="stable") for group, scores in zip(read, found, strict=True)}
     return [
-        narrowed(group, np.argsort(-next(scores)[1:], kind="stable").tolist(), options.group_size)
-        if id(group) in chosen
-        else group
+        narrowed(group, orders[id(group)].tolist(), options.group_size) if id(group) in orders else group
         for group in groups
     ]
 

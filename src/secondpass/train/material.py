@@ -121,7 +121,7 @@ def _teaches(example: TrainExample, options: TrainOptions, notes: list[str]) -> 
     if example.negatives:
         return True
     points = options.evidence > 0 and any(answers_of(example)) and options.loss not in NEED_TEACHER
-    notes.append(f"questions without a negative, {'which teach where answers stand alone' if points else 'left out'}")
+    notes.append(f"questions without a negative, {'which teach only where answers stand' if points else 'left out'}")
     return points
 
 
