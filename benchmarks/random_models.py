@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from secondpass.text.rarity import rarity_table
 
@@ -33,21 +33,41 @@ class Shape:
     heads: int
     intermediate: int
     positions: int
+    head: int = 0
+    key_heads: int = 0
+
+    @property
+    def causal(self) -> bool:
+        """Whether it is a language model, whose layers have gates and whose heads share keys."""
+        return self.key_heads > 0
+
+    @property
+    def queried(self) -> int:
+        """Numbers of all heads' queries of one token."""
+        return self.heads * self.head or self.hidden
 
     @property
     def parameters(self) -> int:
         """Weights of the layers, embeddings not counted."""
-        return self.layers * (4 * self.hidden**2 + 2 * self.hidden * self.intermediate)
+        keys = self.key_heads * self.head or self.hidden
+        inner = (3 if self.causal else 2) * self.intermediate
+        return self.layers * self.hidden * (2 * self.queried + 2 * keys + inner)
 
     def useful_flops(self, tokens: int) -> float:
-        """Floating-point operations for one sequence of ``tokens``: matrix products and attention of all layers."""
-        return 2.0 * self.parameters * tokens + 4.0 * self.layers * self.hidden * tokens**2
+        """Floating-point operations for one sequence of ``tokens``: matrix products and attention of all layers.
+
+        Of a language model, half of the attention: a token looks back alone.
+        """
+        attention = (2.0 if self.causal else 4.0) * self.layers * self.queried * tokens**2
+        return 2.0 * self.parameters * tokens + attention
 
 
+QWEN3 = "qwen3-0.6b"
 SHAPES = {
     "MiniLM-L6": Shape("bert", 30522, 384, 6, 12, 1536, 512),
     "bge-base": Shape("xlm-roberta", 250002, 768, 12, 12, 3072, 514),
     "v2-m3": Shape("xlm-roberta", 250002, 1024, 24, 16, 4096, 8194),
+    QWEN3: Shape("qwen3", 151669, 1024, 28, 16, 3072, 40960, 128, 8),
 }
 
 
@@ -67,14 +87,58 @@ def sentences(count: int, seed: int = 0) -> list[str]:
 
 
 def make_model(shape: Shape, folder: Path) -> Path:
-    """Write a sequence classifier with one label into ``folder``."""
+    """Write a sequence classifier with one label, or a language model, into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
+    if shape.causal:
+        return _make_causal(shape, folder)
     tokenizer = _bert_tokenizer(shape) if shape.model_type == "bert" else _xlm_roberta_tokenizer(shape)
     tokenizer.save(str(folder / "tokenizer.json"))
     _write(folder / "tokenizer_config.json", _tokenizer_config(shape))
     _write(folder / "config.json", _config(shape))
     save_file(_weights(shape), folder / "model.safetensors", metadata={"format": "pt"})
     return folder
+
+
+def _make_causal(shape: Shape, folder: Path) -> Path:
+    """Write a language model with the tokens of Qwen3's form; half precision, as the real files have it."""
+    tokenizer = _byte_tokenizer()
+    tokenizer.add_tokens([AddedToken(word, single_word=True) for word in ("yes", "no", "Yes")])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = {"pad_token": "<|endoftext|>", "eos_token": "<|im_end|>"}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "padding_side": "left", "model_max_length": 8192}
+    _write(folder / "tokenizer_config.json", names | settings)
+    config = _config(shape) | {
+        "architectures": ["Qwen3ForCausalLM"], "num_key_value_heads": shape.key_heads, "head_dim": shape.head,
+        "hidden_act": "silu", "rms_norm_eps": 1e-6, "tie_word_embeddings": True, "attention_bias": False,
+        "rope_theta": 1e6, "dtype": "bfloat16", "eos_token_id": 1, "pad_token_id": 0,
+    }  # fmt: skip
+    _write(folder / "config.json", config)
+    save_file(_causal_weights(shape), folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def _causal_weights(shape: Shape) -> dict[str, np.ndarray]:
+    draw, hidden = np.random.default_rng(0), shape.hidden
+    keys = shape.key_heads * shape.head
+    sizes = {
+        "self_attn.q_proj": (shape.queried, hidden), "self_attn.k_proj": (keys, hidden),
+        "self_attn.v_proj": (keys, hidden), "self_attn.o_proj": (hidden, shape.queried),
+        "mlp.gate_proj": (shape.intermediate, hidden), "mlp.up_proj": (shape.intermediate, hidden),
+        "mlp.down_proj": (hidden, shape.intermediate),
+    }  # fmt: skip
+    norms = {"self_attn.q_norm": shape.head, "self_attn.k_norm": shape.head}
+    norms |= {"input_layernorm": hidden, "post_attention_layernorm": hidden}
+
+    def matrix(size: tuple[int, int]) -> np.ndarray:
+        return (draw.standard_normal(size, dtype=np.float32) * np.float32(0.03)).astype(np.float16)
+
+    out = {"model.embed_tokens.weight": matrix((shape.vocabulary, hidden))}
+    out["model.norm.weight"] = np.ones(hidden, np.float16)
+    for layer in range(shape.layers):
+        place = f"model.layers.{layer}."
+        out |= {f"{place}{name}.weight": matrix(size) for name, size in sizes.items()}
+        out |= {f"{place}{name}.weight": np.ones(size, np.float16) for name, size in norms.items()}
+    return out
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
@@ -107,6 +171,19 @@ def _xlm_roberta_tokenizer(shape: Shape) -> Tokenizer:
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     tokenizer.decoder = decoders.Metaspace()
+    return tokenizer
+
+
+def _byte_tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_end|>", "<|im_start|>", "<think>", "</think>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=20_000, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(sentences(TRAINING_SENTENCES), trainer)
     return tokenizer
 
 

@@ -36,6 +36,7 @@ from random_models import SHAPES, Job, Shape, make_job, make_model
 from rerank_engines import PEERS
 
 OURS = ["secondpass-openvino-f32", "secondpass-openvino-bf16", "secondpass-onnx-f32", "secondpass-torch-f32"]
+ENCODERS = [name for name, shape in SHAPES.items() if not shape.causal]
 WORKER = Path(__file__).with_name("rerank_engines.py")
 
 
@@ -196,7 +197,7 @@ def installed(names: list[str]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", choices=SHAPES, default="MiniLM-L6")
+    parser.add_argument("--shape", choices=ENCODERS, default="MiniLM-L6")
     parser.add_argument("--folder", type=Path, help="an existing model of that shape; otherwise one is made")
     parser.add_argument("--engines", nargs="+", default=["sentence-transformers", *OURS, *list(PEERS)[1:]])
     parser.add_argument("--count", type=int, nargs="+", default=[100], help="passages a job")

@@ -17,14 +17,16 @@ from secondpass.text.language import language
 
 WINDOWS = 3
 ANSWERED = ("squad_dev", "cmrc2018", "drcd")
-RANKED = 3
-"""Of so many examples to rank one is taken."""
+RANKED = 4
+"""Of so many examples to rank one is taken, and all whose right passage is the question asked otherwise."""
 
 
 def pointing_examples(data: Path, ranked: Sequence[Example], draw: random.Random) -> list[Example]:
-    """Return ``WINDOWS`` passages with the answer for each answered question, and every third of ``ranked``."""
+    """Return ``WINDOWS`` passages with the answer for each answered question, and a share of ``ranked``."""
     found = [example for name in ANSWERED for example in _alone(read_questions(data, name), draw)]
-    found += draw.sample(list(ranked), len(ranked) // RANKED)
+    asked = [example for example in ranked if example.kind.startswith("asked_")]
+    others = [example for example in ranked if not example.kind.startswith("asked_")]
+    found += asked + draw.sample(others, len(others) // RANKED)
     draw.shuffle(found)
     return found
 
