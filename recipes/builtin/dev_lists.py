@@ -19,13 +19,17 @@ LONGEST = 900
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How many questions a set gives, and how many of its best wrong passages by BM25 each of them gets."""
+    """How many questions a set gives, and how many wrong passages each has: the best by BM25, and drawn from the rest.
+
+    Where all wrong passages are the best by BM25, words tell nothing, and seem worth less than they are.
+    """
 
     questions: int
     wrong: int
+    drawn: int = 0
 
 
-WATCHED, CALIBRATED = Listing(28, 9), Listing(60, 14)
+WATCHED, CALIBRATED = Listing(28, 9), Listing(50, 10, 14)
 
 
 def make_dev_lists(data: Path, listing: Listing, seed: int) -> list[dict[str, object]]:
@@ -61,7 +65,10 @@ def _lists_of(folder: Path, listing: Listing, draw: random.Random) -> list[dict[
         wrong = [name for name in lists[query] if name not in relevant[query]]
         search = CollectionBM25(Chunk(name, texts[name]) for name in wrong)
         best = [name for name, _ in search.best(dev[query], listing.wrong)]
-        best += [name for name in wrong if name not in best][: listing.wrong - len(best)]
+        others = [name for name in wrong if name not in best]
+        missing = listing.wrong - len(best)
+        rest = others[missing:]
+        best += others[:missing] + draw.sample(rest, min(listing.drawn, len(rest)))
         right = [texts[name] for name in relevant[query] if name in lists[query]]
         if right and best:
             row = {"query": dev[query], "pos": right, "neg": [texts[name] for name in best]}
