@@ -11,7 +11,9 @@ from recipes.builtin.examples import crossing_examples
 from recipes.builtin.sources import lines, read_pairs
 from recipes.sets import QUESTION_SETS
 
+from secondpass.rerank.blend import CROSSING, pair_kind
 from secondpass.retrieve.collection_bm25 import CollectionBM25
+from secondpass.text.language import language
 from secondpass.types import Chunk
 
 LONGEST = 900
@@ -43,9 +45,13 @@ def make_dev_lists(data: Path, listing: Listing, seed: int) -> list[dict[str, ob
 
 
 def crossing_lists(data: Path, questions: int, seed: int) -> list[dict[str, object]]:
-    """Return parallel texts, drawn anew, as questions in the other language."""
+    """Return parallel texts, drawn anew, as questions in the other language.
+
+    A heading or a command may be the same in both; such a question is none for the other language, and left out.
+    """
     drawn = crossing_examples(list(read_pairs(data)), questions // 10, random.Random(seed))
     chosen = random.Random(seed).sample(drawn, min(questions, len(drawn)))
+    chosen = [one for one in chosen if pair_kind(language(one.query), one.positives[0]) == CROSSING]
     return [
         {"query": one.query, "pos": list(one.positives), "neg": list(one.negatives), "provenance": {"kind": one.kind}}
         for one in chosen
