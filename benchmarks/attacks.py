@@ -94,7 +94,7 @@ def cases(folder: Path, count: int, seed: int) -> list[Case]:
 
 def places(name: str, case: Case, passages: Sequence[str]) -> list[int]:
     """Return the place of each of ``passages`` in the order of the reranker, from 1."""
-    ranked = [hit.chunk.text for hit in rerank_passages(case.query, passages, rerank=name)]
+    ranked = [hit.chunk.text for hit in rerank_passages(case.query, passages, rerank=f"{name}@all")]
     return [ranked.index(passage) + 1 for passage in passages]
 
 
