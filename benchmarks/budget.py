@@ -23,7 +23,7 @@ import ir_measures
 import numpy as np
 from ir_measures import nDCG
 
-from random_models import SHAPES, make_job, make_model
+from random_models import ENCODERS, SHAPES, make_job, make_model
 from secondpass.embed.sentence_transformers import SentenceTransformersEmbedder
 from secondpass.models.cross_encoder import ReadingOptions, open_cross_encoder
 from secondpass.models.engine import EngineOptions
@@ -106,7 +106,7 @@ def quality(scorer: PairScorer, data: Path, sets: list[str], queries: int) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", choices=SHAPES, default="MiniLM-L6")
+    parser.add_argument("--shape", choices=ENCODERS, default="MiniLM-L6")
     parser.add_argument("--folder", type=Path, help="an existing model of that shape; otherwise one is made")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=40)

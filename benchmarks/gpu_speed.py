@@ -67,10 +67,10 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def ours(folder: Path, shape: str, options: argparse.Namespace) -> Scorer:
+def ours(folder: Path, options: argparse.Namespace) -> Scorer:
     """Open secondpass in bf16 on the device."""
     engine = EngineOptions("torch", "bf16", device=options.device)
-    if SHAPES[shape].causal:
+    if SHAPES[options.shape].causal:
         profile = RerankerProfile("random", "causal", "log_odds", options.max_tokens, "qwen3")
         scorer = open_causal(folder, profile, engine)
     else:
@@ -78,20 +78,16 @@ def ours(folder: Path, shape: str, options: argparse.Namespace) -> Scorer:
     return lambda query, passages: [score.score for score in scorer.score(query, passages)]
 
 
-def sentence_transformers(
-    folder: Path, shape: str, options: argparse.Namespace, batch: int, dtype: torch.dtype
-) -> Scorer:
+def sentence_transformers(folder: Path, options: argparse.Namespace, batch: int, dtype: torch.dtype) -> Scorer:
     """Open sentence-transformers, a causal model with its module for the logits of two words."""
     settings = {"dtype": dtype}
-    if SHAPES[shape].causal:
+    if SHAPES[options.shape].causal:
         model = _logit_score(folder, options, settings)
     else:
-        model = CrossEncoder(
-            str(folder), max_length=options.max_tokens, device=options.device, model_kwargs=settings
-        )  # fmt: skip
+        model = CrossEncoder(str(folder), max_length=options.max_tokens, device=options.device, model_kwargs=settings)
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
-        pairs = [_qwen3_form(query, text) if SHAPES[shape].causal else (query, text) for text in passages]
+        pairs = [_qwen3_form(query, text) if SHAPES[options.shape].causal else (query, text) for text in passages]
         found = model.predict(pairs, batch_size=batch, activation_fn=torch.nn.Identity(), show_progress_bar=False)
         return [float(x) for x in found]
 
@@ -112,11 +108,11 @@ def _qwen3_form(query: str, passage: str) -> tuple[str, str]:
     return before + form.passage.format(passage=passage, **known) + form.after[0], ""
 
 
-def flag_embedding(folder: Path, shape: str, options: argparse.Namespace, batch: int) -> Scorer:
+def flag_embedding(folder: Path, options: argparse.Namespace, batch: int) -> Scorer:
     """Open FlagEmbedding: FlagReranker, or of a causal model FlagLLMReranker, which reads it in its own form."""
     peer, gpu = importlib.import_module("FlagEmbedding"), options.device != "cpu"
     settings = {"devices": [options.device], "batch_size": batch, "max_length": options.max_tokens}
-    if SHAPES[shape].causal:
+    if SHAPES[options.shape].causal:
         model = peer.FlagLLMReranker(str(folder), use_bf16=gpu, **settings)
     else:  # it has f32 and f16 alone
         model = peer.FlagReranker(str(folder), use_fp16=gpu, **settings)
@@ -125,17 +121,17 @@ def flag_embedding(folder: Path, shape: str, options: argparse.Namespace, batch:
 
 def entries(folder: Path, options: argparse.Namespace) -> list[Entry]:
     """Open all rerankers: the reference, ours, and the peers in batches of each size."""
-    shape, found = options.shape, []
-    exact = sentence_transformers(folder, shape, options, 32, torch.float32)
+    found = []
+    exact = sentence_transformers(folder, options, 32, torch.float32)
     found.append(Entry("sentence-transformers, f32, batches of 32", exact))
-    found.append(Entry("secondpass, bf16", ours(folder, shape, options)))
+    found.append(Entry("secondpass, bf16", ours(folder, options)))
     for batch in options.batch:
-        scorer = sentence_transformers(folder, shape, options, batch, torch.bfloat16)
+        scorer = sentence_transformers(folder, options, batch, torch.bfloat16)
         found.append(Entry(f"sentence-transformers, bf16, batches of {batch}", scorer))
     if importlib.util.find_spec("FlagEmbedding") is None:
         print("FlagEmbedding is not installed and left out.")
         return found
-    flags = [(batch, flag_embedding(folder, shape, options, batch)) for batch in options.batch]
+    flags = [(batch, flag_embedding(folder, options, batch)) for batch in options.batch]
     return found + [Entry(f"FlagEmbedding, 16 bits, batches of {batch}", scorer) for batch, scorer in flags]
 
 

@@ -69,6 +69,7 @@ SHAPES = {
     "v2-m3": Shape("xlm-roberta", 250002, 1024, 24, 16, 4096, 8194),
     QWEN3: Shape("qwen3", 151669, 1024, 28, 16, 3072, 40960, 128, 8),
 }
+ENCODERS = [name for name, shape in SHAPES.items() if not shape.causal]
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:

@@ -32,11 +32,10 @@ import numpy as np
 from scipy.stats import kendalltau
 from tokenizers import Tokenizer
 
-from random_models import SHAPES, Job, Shape, make_job, make_model
+from random_models import ENCODERS, SHAPES, Job, Shape, make_job, make_model
 from rerank_engines import PEERS
 
 OURS = ["secondpass-openvino-f32", "secondpass-openvino-bf16", "secondpass-onnx-f32", "secondpass-torch-f32"]
-ENCODERS = [name for name, shape in SHAPES.items() if not shape.causal]
 WORKER = Path(__file__).with_name("rerank_engines.py")
 
 
