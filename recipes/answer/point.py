@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """The sentences of one question: float64 [N, 4] of what speaks for each, and bool [N], which hold the answer."""
+    """The sentences of one question: float64 [N, 3] of what speaks for each, and bool [N], which hold the answer."""
 
     values: Floats
     right: npt.NDArray[np.bool_]
@@ -41,31 +41,27 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A case: its sentences as the reranker reads them and without it, and each list's highest probability."""
+    """A case as the reranker reads it: its sentences, and each list's highest probability."""
 
-    read: Choice
-    unread: Choice
+    choice: Choice
     answered: float
     near: float
     far: float
 
 
-def read_case(case: Case, reranker: Reranker, fitted: Pointing) -> Read:
+def read_case(case: Case, reranker: Reranker, weights: Weights) -> Read:
     """Have a case's lists read."""
     hits = reranker.rerank(case.query, case.answered)
-
-    def choice(reader: Reranker | None) -> Choice:
-        return choice_of([one for one, _ in weigh(case.query, hits, pointed_at(hits), reader, fitted)], case.answers)
-
+    weighed = [one for one, _ in weigh(case.query, hits, pointed_at(hits), weights)]
     near, far = (reranker.rerank(case.query, other) for other in (case.near, case.far))
-    return Read(choice(reranker), choice(None), highest(hits), highest(near), highest(far))
+    return Read(choice_of(weighed, case.answers), highest(hits), highest(near), highest(far))
 
 
 def choice_of(weighed: Sequence[Weighed], answers: tuple[str, ...]) -> Choice:
     """Return ``weighed`` as numbers, in the order of `Weights`."""
-    values = [(one.found.score, one.evidence, one.passage, one.sentence) for one in weighed]
+    values = [(one.found.score, one.evidence, one.passage) for one in weighed]
     right = np.array([says(one.found.text, answers) for one in weighed], dtype=bool)
-    return Choice(np.array(values, dtype=np.float64).reshape(len(values), 4), right)
+    return Choice(np.array(values, dtype=np.float64).reshape(len(values), 3), right)
 
 
 def highest(hits: Sequence[Hit]) -> float:
@@ -73,8 +69,8 @@ def highest(hits: Sequence[Hit]) -> float:
     return max((one.probability for one in pointed_at(hits)), default=0.0)
 
 
-def fit_weights(choices: Sequence[Choice], used: Sequence[bool]) -> Weights:
-    """Return the weights, none below 0, with which the right sentences are likeliest; those not ``used`` are 0."""
+def fit_weights(choices: Sequence[Choice]) -> Weights:
+    """Return the weights, none below 0, with which the right sentences are likeliest."""
     with_answer = [one for one in choices if one.right.any() and not one.right.all()]
 
     def loss(weights: Floats) -> float:
@@ -84,8 +80,7 @@ def fit_weights(choices: Sequence[Choice], used: Sequence[bool]) -> Weights:
             total += float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[one.right]))
         return total
 
-    bounds = [(0.0, None if use else 0.0) for use in used]
-    found = minimize(loss, np.where(used, 0.3, 0.0), method="L-BFGS-B", bounds=bounds).x
+    found = minimize(loss, np.full(3, 0.3), method="L-BFGS-B", bounds=[(0.0, None)] * 3).x
     return Weights(*(round(float(value), 3) for value in found))
 
 
@@ -98,30 +93,23 @@ def rate(choices: Sequence[Choice], weights: Weights) -> float:
 def fit(cases: Sequence[Read]) -> Pointing:
     """Return the numbers of one language."""
     lowest = float(np.quantile([case.answered for case in cases], REFUSED_OF_ANSWERED))
-    read = fit_weights([case.read for case in cases], (True, True, True, True))
-    unread = fit_weights([case.unread for case in cases], (True, True, True, False))
-    return Pointing(round(lowest, 4), read, unread)
+    return Pointing(round(lowest, 4), fit_weights([case.choice for case in cases]))
 
 
-def held_out(cases: Sequence[Read], side: Callable[[Read], Choice], used: Sequence[bool], folds: int = 5) -> float:
+def held_out(cases: Sequence[Read], folds: int = 5) -> float:
     """Return the rate of right sentences by weights of the other questions."""
     rates = []
     for fold in range(folds):
-        learned = [side(case) for place, case in enumerate(cases) if place % folds != fold]
-        rates.append(rate([side(case) for case in cases[fold::folds]], fit_weights(learned, used)))
+        learned = [case.choice for place, case in enumerate(cases) if place % folds != fold]
+        rates.append(rate([case.choice for case in cases[fold::folds]], fit_weights(learned)))
     return float(np.mean(rates))
 
 
 def report(name: str, cases: Sequence[Read], numbers: Pointing) -> None:
     """Say how often the first sentence is right, by each way, and of which lists something is said."""
-    alone = {
-        "words": rate([case.unread for case in cases], Weights(1, 0, 0)),
-        "evidence": rate([case.unread for case in cases], Weights(0, 100, 1)),
-        "sentence": rate([case.read for case in cases], Weights(0, 0, 0, 1)),
-        "unread": rate([case.unread for case in cases], numbers.unread),
-        "read": rate([case.read for case in cases], numbers.read),
-    }
-    print(name, len(cases), *(f"{way} {100 * value:.1f}" for way, value in alone.items()))
+    ways = {"words": Weights(1, 0, 0), "evidence": Weights(0, 100, 1), "both": numbers.weights}
+    rates = {way: rate([case.choice for case in cases], weights) for way, weights in ways.items()}
+    print(name, len(cases), *(f"{way} {100 * value:.1f}" for way, value in rates.items()))
     for kind in ("answered", "near", "far"):
         above = np.array([getattr(case, kind) for case in cases]) >= numbers.least_probability
         print(f"  {kind}: {100 * above.mean():.1f}% are given an answer")
@@ -140,7 +128,7 @@ def main() -> None:
     for code in codes:
         sets = {
             name: [
-                read_case(case, reranker, pointing(code))
+                read_case(case, reranker, pointing(code).weights)
                 for case in read_cases(given.data, name, "dev", given.questions)
             ]
             for name, spoken in SETS.items()
@@ -150,9 +138,7 @@ def main() -> None:
         fitted[code] = fit(together)
         for name, cases in sets.items():
             report(name, cases, fitted[code])
-        read = held_out(together, lambda case: case.read, (True, True, True, True))
-        unread = held_out(together, lambda case: case.unread, (True, True, True, False))
-        print(f"{code}, by weights of other questions: read {100 * read:.1f}, unread {100 * unread:.1f}")
+        print(f"{code}, by weights of other questions: {100 * held_out(together):.1f}")
     numbers = {code: asdict(one) for code, one in fitted.items()}
     OUTPUT.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
 

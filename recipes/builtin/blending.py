@@ -18,10 +18,10 @@ from recipes.builtin.calibration import Floats, Line, calibration_error, fit_lin
 from recipes.builtin.sources import lines
 
 from secondpass.evaluate.measures import measure_run, parse_measure
-from secondpass.rerank.blend import CROSSING, KINDS, Share, pair_kind
+from secondpass.rerank.blend import CROSSING, KINDS, Share, pair_kind, word_log_odds
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.text.language import language
-from secondpass.types import Chunk, PairScorer
+from secondpass.types import PairScorer
 
 MEASURE = parse_measure("nDCG@10")
 RATIOS = np.arange(0, 2.01, 0.1)
@@ -52,11 +52,11 @@ def score_lists(scorer: PairScorer, dev: Path) -> list[ScoredList]:
     lexical, found = LexicalReranker(), []
     for row in lines(dev):
         passages = list(dict.fromkeys([*row["pos"], *row["neg"]]))
-        words = lexical.score(row["query"], [Chunk(str(place), text) for place, text in enumerate(passages)])
+        words = np.array(word_log_odds(lexical, row["query"], passages))
         scores = np.array([one.score for one in scorer.score(row["query"], passages)])
         relevant = np.array([float(passage in row["pos"]) for passage in passages])
         kind = pair_kind(language(row["query"]), passages[0])
-        found.append(ScoredList(row["provenance"]["kind"], kind, scores, words.astype(np.float64), relevant))
+        found.append(ScoredList(row["provenance"]["kind"], kind, scores, words, relevant))
     return found
 
 

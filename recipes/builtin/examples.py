@@ -26,8 +26,8 @@ from secondpass.text.sentences import sentences
 from secondpass.types import Chunk
 
 NEGATIVES = 10
-ECHOED, STUFFED = 0.25, 0.5
-"""Of the examples: in how many the right passage repeats the question, and in how many of the others a wrong one."""
+ECHOED, STUFFED = 0.25, 0.6
+"""Of the examples: in how many the right passage repeats the question, and in how many two of the wrong ones do."""
 LENGTHS = {"en": (220, 450, 900), "zh": (70, 150, 320, 640)}
 """Characters of windows: about 50, 110, 220 and, of Chinese alone, whose paragraphs are longer, 400 tokens."""
 LONGEST = {"en": 1500, "zh": 800}
@@ -241,26 +241,35 @@ def _example(
 
 
 def with_stuffed(example: Example, draw: random.Random) -> Example:
-    """Repeat the question, or an order, in a wrong passage, or the question in the right one, or in none.
+    """Repeat the question in the right passage, the question or an order in wrong ones, in both, or in none.
 
-    Neither makes a passage relevant; that a passage repeats the question makes it no worse, either. A wrong passage is
-    never the question alone: a question asked in other words may well be what is looked for.
+    What a passage repeats makes it neither right nor wrong: what else it says does. A wrong passage is never the
+    question alone: a question asked in other words may well be what is looked for.
     """
-    code = language(example.query)
     if draw.random() < ECHOED and len(example.positives[0]) > len(example.query):
-        marks = ("{} {}", "{}\n{}", "问：{}\n答：{}" if code == "zh" else "Q: {}\nA: {}")
-        return replace(
-            example, positives=(draw.choice(marks).format(example.query, example.positives[0]), *example.positives[1:])
-        )
-    if draw.random() > STUFFED:
-        return example
-    text = draw.choice(example.negatives)
-    parts = [example.query] * draw.choice((1, 1, 2, 3)) if draw.random() < 0.75 else []
-    if not parts or draw.random() < 0.25:
-        parts.append(draw.choice(ORDERS[code]))
+        right = _echo(example.query, example.positives[0], draw)
+        example = replace(example, positives=(right, *example.positives[1:]))
+    if draw.random() < STUFFED:
+        some = draw.sample(example.negatives, min(2, len(example.negatives)))
+        wrong = [_stuffed(example.query, text, draw) for text in some]
+        example = replace(example, negatives=(*example.negatives[: NEGATIVES - len(wrong)], *wrong))
+    return example
+
+
+def _echo(query: str, text: str, draw: random.Random) -> str:
+    marks = ("{} {}", "{}\n{}", "问：{}\n答：{}" if language(query) == "zh" else "Q: {}\nA: {}")
+    return draw.choice(marks).format(query, text)
+
+
+def _stuffed(query: str, text: str, draw: random.Random) -> str:
+    kind = draw.random()
+    if kind < 0.4:
+        return _echo(query, text, draw)
+    parts = [query] * draw.choice((0, 1, 2, 3, 5))
+    if not parts or draw.random() < 0.4:
+        parts.append(draw.choice(ORDERS[language(query)]))
     draw.shuffle(parts)
-    stuffed = draw.choice((f"{' '.join(parts)} {text}", f"{text} {' '.join(parts)}"))
-    return replace(example, negatives=(*example.negatives[: NEGATIVES - 1], stuffed))
+    return draw.choice((f"{' '.join(parts)} {text}", f"{text} {' '.join(parts)}"))
 
 
 def make_examples(data: Path, seed: int) -> list[Example]:

@@ -173,7 +173,7 @@ def _within_budget(stages: Sequence[Stage], seconds: float) -> Stage:
 
 
 def reader_of(reranker: Reranker | None) -> PairReranker | None:
-    """Return what reads one passage after the other in the last stage that scores, so that it can read sentences, too.
+    """Return what reads one passage after the other in the last stage that scores, so that it can point at evidence.
 
     None where there is no such stage, and where it has a time to keep.
     """

@@ -10,7 +10,7 @@ from types import TracebackType
 from secondpass.answer.extract import ExtractiveAnswerer
 from secondpass.answer.generate import LLMAnswerer
 from secondpass.chunk.sentence import SentenceChunker
-from secondpass.config import DEFAULT_RERANKER, ChunkOptions, RerankSpec, RetrieveSpec, make_reranker, reader_of
+from secondpass.config import DEFAULT_RERANKER, ChunkOptions, RerankSpec, RetrieveSpec, make_reranker
 from secondpass.embed.names import open_embedder
 from secondpass.errors import InputError, StoreError
 from secondpass.index.library import INDEXING_TIMEOUT_SECONDS, Index, create_index, is_index, open_index
@@ -234,7 +234,7 @@ class Workbench:
         """Return a pipeline that answers; a lowest probability of hits is also what it takes to say anything."""
         pipeline, lowest = self._pipeline(query, retrieve, rerank), self._rerankers.min_score
         least = lowest.value if lowest and lowest.scale == "probability" else None
-        pipeline.answerer = make_answerer(llm, least, reader_of(pipeline.reranker))
+        pipeline.answerer = make_answerer(llm, least)
         return pipeline
 
     def _read_text(self, doc_id: str, start: int, end: int) -> str | None:
@@ -243,15 +243,13 @@ class Workbench:
         return document.text[start:end] if document else None
 
 
-def make_answerer(
-    llm: LLM | str | None, min_probability: float | None = None, reader: Reranker | None = None
-) -> Answerer:
+def make_answerer(llm: LLM | str | None, min_probability: float | None = None) -> Answerer:
     """Return what answers: a chat model, or (None) the sentences of the passages themselves.
 
-    ``min_probability``, ``reader``: see `ExtractiveAnswerer`.
+    ``min_probability``: see `ExtractiveAnswerer`.
     """
     if llm is None:
-        return ExtractiveAnswerer(min_probability=min_probability, reader=reader)
+        return ExtractiveAnswerer(min_probability=min_probability)
     return LLMAnswerer(open_llm(llm) if isinstance(llm, str) else llm)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from secondpass.answer.extract import ExtractiveAnswerer
 from secondpass.answer.phrases import NOT_FOUND
-from secondpass.answer.pointed import MOST_READ, Weights, pointed_at, pointing, weigh
+from secondpass.answer.pointed import Weights, pointed_at, pointing, weigh
 from secondpass.config import make_reranker, reader_of
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.options import RerankerOptions
@@ -90,12 +88,11 @@ def test_of_equally_likely_sentences_the_one_is_taken_whose_evidence_is_clear() 
 
 def test_words_and_what_is_pointed_at_are_weighed_against_each_other() -> None:
     """Evidence that is in no sentence that answers loses against words where it counts little, and wins where much."""
-    question, fitted = "西安交大由哪几个学校合并的", pointing("zh")
+    question = "西安交大由哪几个学校合并的"
     given = [hit(XIAN, "樱花")]
 
     def first(words: float, evidence: float) -> str:
-        weights = replace(fitted, unread=Weights(words, evidence, 0.0))
-        return weigh(question, given, pointed_at(given), None, weights)[0][0].found.text
+        return weigh(question, given, pointed_at(given), Weights(words, evidence, 0.0))[0][0].found.text
 
     assert first(1.0, 0.0).startswith("2000年")
     assert first(0.0, 1.0) == "校园里有樱花。"
@@ -105,21 +102,8 @@ def test_words_and_what_is_pointed_at_are_weighed_against_each_other() -> None:
 def test_what_is_pointed_at_in_a_heading_or_in_code_can_be_said() -> None:
     text = "# 西安交通大学\n\n`pip install fastapi` 之后运行。"
     given = [hit(text, "西安交通大学")]
-    said = [one.found.text for one, _ in weigh("哪所大学？", given, pointed_at(given), None, pointing("zh"))]
+    said = [one.found.text for one, _ in weigh("哪所大学？", given, pointed_at(given), pointing("zh").weights)]
     assert any("西安交通大学" in text for text in said)
-
-
-class Listening:
-    """The built-in reranker, and what it was asked."""
-
-    name = "listening"
-
-    def __init__(self, inner: Reranker) -> None:
-        self.inner, self.asked = inner, list[str]()
-
-    def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
-        self.asked += [hit.chunk.text for hit in hits]
-        return self.inner.rerank(query, hits, top_n)
 
 
 @pytest.fixture(scope="module")
@@ -137,27 +121,21 @@ def builtin() -> Reranker:
         ("max_age 的默认值是多少秒？", "600 seconds"),  # over a passage in the other language
     ],
 )
-def test_sentences_are_read_by_the_reranker_itself(question: str, says: str, builtin: Reranker) -> None:
-    listening = Listening(builtin)
+def test_what_the_built_in_reranker_points_at_is_said(question: str, says: str, builtin: Reranker) -> None:
     ranked = builtin.rerank(question, [hit(text, "。" if "。" in text else ".") for text in (XIAN, CORS, HTTPS)])
-    answer = ExtractiveAnswerer(1, min_probability=0.0, reader=listening).answer(question, ranked)
+    answer = ExtractiveAnswerer(1, min_probability=0.0).answer(question, ranked)
     assert says in answer.text
     assert answer.citations[0].highlight is not None
-    assert "校园里有樱花。" in listening.asked
-    assert not {XIAN, CORS} & set(listening.asked)
 
 
-def test_of_many_sentences_the_likeliest_are_read(builtin: Reranker) -> None:
-    """The right one among them, wherever it stands."""
-    listening, question = Listening(builtin), "西安交大由哪几个学校合并的"
+def test_the_right_one_of_many_sentences_is_said(builtin: Reranker) -> None:
+    question = "西安交大由哪几个学校合并的"
     text = "".join(f"第{number}段讲的是天气和交通。" for number in range(60)) + XIAN.rpartition("\n")[2]
     ranked = builtin.rerank(question, [hit(text, "第0段")])
-    answer = ExtractiveAnswerer(1, min_probability=0.0, reader=listening).answer(question, ranked)
-    assert "陕西财经学院" in answer.text
-    assert len(listening.asked) == MOST_READ
+    assert "陕西财经学院" in ExtractiveAnswerer(1, min_probability=0.0).answer(question, ranked).text
 
 
-def test_who_reads_sentences_is_the_last_that_scores_passages_one_by_one(builtin: Reranker) -> None:
+def test_who_points_at_evidence_is_the_last_that_scores_passages_one_by_one(builtin: Reranker) -> None:
     def reader(*stages: str | Reranker, **options: Any) -> Reranker | None:
         return reader_of(make_reranker(stages, RerankerOptions(**options)))
 

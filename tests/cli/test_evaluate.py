@@ -242,7 +242,7 @@ def test_answers_are_those_that_ask_gives(folder: Path) -> None:
     reranker = reader_of(make_reranker(["builtin"]))
     assert reranker is not None
     hits = reranker.rerank(question, [Hit(Chunk("p", positive, "p", 0, len(positive)), 1.0, "bm25")])
-    said = words_of(ExtractiveAnswerer(reader=reranker).answer(question, hits))
+    said = words_of(ExtractiveAnswerer().answer(question, hits))
     assert "Argon2" in said
     (builtin,) = (system for system in task["systems"] if system["name"] == "builtin")
     assert builtin["answers"]["F1"]["mean"] == pytest.approx(f1(said, reference, "en"))

@@ -16,7 +16,7 @@ from secondpass.answer.quotes import readable
 from secondpass.text.language import language
 from secondpass.text.rarity import rarity_table
 from secondpass.text.sentences import sentences
-from secondpass.types import Answer, Citation, Hit, Reranker, Span
+from secondpass.types import Answer, Citation, Hit, Span
 
 # A further sentence is said where its chance is at least this share of the best one's.
 _WORTH_SAYING = 0.4
@@ -26,11 +26,11 @@ class ExtractiveAnswerer:
     """Answer with one to ``max_sentences`` sentences of the hits, or say that they do not answer.
 
     Where a reranker points at evidence and gives probabilities, both it and words choose (`pointed`), and
-    ``min_probability`` is what a hit needs to be answered from; ``reader``, the same reranker, is asked about the
-    sentences, too. Elsewhere, and where no hit is probable enough and nobody asked for a probability, the words of the
-    sentences are compared with the question's (`evidence`), and ``min_support`` is the probability that they answer.
-    None takes what was fitted for the language. Passages in another language than the question cannot be judged by
-    their words: nothing is said then, and a warning names the reason.
+    ``min_probability`` is what a hit needs to be answered from. Elsewhere, and where no hit is probable enough and
+    nobody asked for a probability, the words of the sentences are compared with the question's (`evidence`), and
+    ``min_support`` is the probability that they answer. None takes what was fitted for the language. Passages in
+    another language than the question cannot be judged by their words: nothing is said then, and a warning names the
+    reason.
     """
 
     def __init__(
@@ -38,12 +38,10 @@ class ExtractiveAnswerer:
         max_sentences: int = 3,
         min_support: float | None = None,
         min_probability: float | None = None,
-        reader: Reranker | None = None,
     ) -> None:
         self._max_sentences = max_sentences
         self._min_support = min_support
         self._min_probability = min_probability
-        self._reader = reader
         weights("zh")  # read now, so that the first answer is timed like the others
         rarity_table()
 
@@ -66,7 +64,7 @@ class ExtractiveAnswerer:
         fitted = pointing(language(query))
         least = fitted.least_probability if self._min_probability is None else self._min_probability
         probable = [one for one in found if one.probability >= least]
-        weighed = weigh(query, hits, probable, self._reader, fitted) if probable else []
+        weighed = weigh(query, hits, probable, fitted.weights) if probable else []
         chosen = choose([replace(one.found, score=chance) for one, chance in weighed], self._max_sentences)
         highlights = {(one.found.rank, one.found.span): one.highlight for one, _ in weighed}
         return _quote(query, hits, chosen, highlights)

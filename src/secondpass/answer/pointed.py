@@ -1,8 +1,8 @@
 """The sentences that answer, where a reranker has read the hits: what it says of them, and what their words say.
 
 The reranker gives each hit a probability and points at evidence in it. Every sentence of the probable hits is weighed:
-by its words (`evidence`), by whether the evidence stands in it, by the hit's probability, and, where the reranker can
-be asked once more, by what it says of the sentence alone. The weights are fitted by ``recipes/answer/point.py``.
+by its words (`evidence`), by whether the evidence stands in it, and by the hit's probability. The weights are fitted by
+``recipes/answer/point.py``. To have the reranker read sentences alone, too, was tried and left: docs/log.md.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from secondpass.answer.evidence import Evidence, find_evidence
 from secondpass.answer.question import Question, read_question
 from secondpass.text.language import language
 from secondpass.text.sentences import sentences
-from secondpass.types import Chunk, Hit, Language, Reranker, Span
+from secondpass.types import Hit, Language, Span
 
-MOST_READ = 12
-"""Sentences that the reranker is asked about: the likeliest by all else."""
 _LEAST_CHANCE = 1e-6
 
 
@@ -33,20 +31,14 @@ class Weights:
     words: float
     evidence: float
     passage: float
-    sentence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pointing:
-    """The fitted numbers of one language.
-
-    ``least_probability``: what a hit needs for anything to be said of it. ``read``: the weights where the reranker is
-    asked about sentences, ``unread``: where it is not.
-    """
+    """The fitted numbers of one language; ``least_probability``: what a hit needs for anything to be said of it."""
 
     least_probability: float
-    read: Weights
-    unread: Weights
+    weights: Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class Pointed:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A sentence and what speaks for it: `Evidence.score` by its words; log-odds of its hit and of itself.
+    """A sentence and what speaks for it: `Evidence.score` by its words, and the log-odds of its hit.
 
     ``highlight``: what is pointed at in it, a span of the hit's text. ``evidence``: 1 where that is the hit's evidence.
     """
@@ -70,23 +62,17 @@ class Weighed:
     highlight: Span | None
     evidence: float
     passage: float
-    sentence: float = 0.0
 
     def chance(self, weights: Weights) -> float:
         """Return the logarithm of its chance, up to a constant of the question."""
-        return (
-            weights.words * self.found.score
-            + weights.evidence * self.evidence
-            + weights.passage * self.passage
-            + weights.sentence * self.sentence
-        )
+        return weights.words * self.found.score + weights.evidence * self.evidence + weights.passage * self.passage
 
 
 @cache
 def pointing(code: Language) -> Pointing:
     """Read the fitted numbers that ship with the package."""
     fitted = json.loads(files("secondpass.answer").joinpath("pointing.json").read_text(encoding="utf-8"))[code]
-    return Pointing(fitted["least_probability"], Weights(**fitted["read"]), Weights(**fitted["unread"]))
+    return Pointing(fitted["least_probability"], Weights(**fitted["weights"]))
 
 
 def pointed_at(hits: Sequence[Hit]) -> list[Pointed]:
@@ -99,12 +85,12 @@ def pointed_at(hits: Sequence[Hit]) -> list[Pointed]:
 
 
 def weigh(
-    query: str, hits: Sequence[Hit], probable: Sequence[Pointed], reader: Reranker | None, fitted: Pointing
+    query: str, hits: Sequence[Hit], probable: Sequence[Pointed], weights: Weights
 ) -> list[tuple[Weighed, float]]:
     """Return the sentences of the ``probable`` hits with the logarithms of their chances, the likeliest first.
 
-    ``reader`` (None: nobody) is asked about the likeliest of them. Of equals the one is first whose hit has the clearer
-    evidence. A hit in another language than the question has no words to compare: its sentences get what the worst has.
+    Of equals the one is first whose hit has the clearer evidence. A hit in another language than the question has no
+    words to compare: its sentences get what the worst has.
     """
     question, by_rank = read_question(query), {one.rank: one for one in probable}
     spoken = [one for one in find_evidence(query, hits).evidence if one.rank in by_rank]
@@ -114,15 +100,8 @@ def weigh(
     silent = [one for one in probable if not any(_holds(other, one) for other in spoken)]
     spoken += [_sentence_at(hits, one, worst) for one in silent]
     weighed = [_weighed(one, by_rank[one.rank]) for one in spoken]
-
-    def ordered(weights: Weights) -> list[tuple[Weighed, float]]:
-        chances = [(one, one.chance(weights)) for one in weighed]
-        return sorted(chances, key=lambda pair: (-pair[1], -by_rank[pair[0].found.rank].confidence))
-
-    if reader is None:
-        return ordered(fitted.unread)
-    weighed = _read(question, hits, [one for one, _ in ordered(fitted.unread)[:MOST_READ]], reader)
-    return ordered(fitted.read)
+    chances = [(one, one.chance(weights)) for one in weighed]
+    return sorted(chances, key=lambda pair: (-pair[1], -by_rank[pair[0].found.rank].confidence))
 
 
 def _weighed(sentence: Evidence, pointed: Pointed) -> Weighed:
@@ -140,25 +119,6 @@ def _sentence_at(hits: Sequence[Hit], pointed: Pointed, score: float) -> Evidenc
     text, start = hits[pointed.rank - 1].chunk.text, pointed.span.start
     span = next((one for one in sentences(text) if one.start <= start < one.end), pointed.span)
     return Evidence(pointed.rank, span, text[span.start : span.end], score)
-
-
-def _read(question: Question, hits: Sequence[Hit], weighed: Sequence[Weighed], reader: Reranker) -> list[Weighed]:
-    """Ask ``reader`` about each sentence, with the neighbours it leans on."""
-    texts = [hits[one.found.rank - 1].chunk.text for one in weighed]
-    spans = [said_with(question, text, one.found.span) for text, one in zip(texts, weighed, strict=True)]
-    asked = [
-        Hit(Chunk(str(place), text[span.start : span.end], "", 0, span.end - span.start), 0.0, "rank_only")
-        for place, (text, span) in enumerate(zip(texts, spans, strict=True))
-    ]
-    told = {int(hit.chunk.id): hit for hit in reader.rerank(question.text, asked)}
-    return [_told(one, spans[place], told[place]) for place, one in enumerate(weighed)]
-
-
-def _told(weighed: Weighed, span: Span, told: Hit) -> Weighed:
-    highlight = weighed.highlight
-    if highlight is None and told.evidence is not None:
-        highlight = Span(span.start + told.evidence.start, span.start + told.evidence.end)
-    return replace(weighed, highlight=highlight, sentence=_log_odds(told.probability or 0.0))
 
 
 def said_with(question: Question, text: str, span: Span) -> Span:

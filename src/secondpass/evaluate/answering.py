@@ -46,7 +46,7 @@ def make_answering(llm: LLM | None, top_n: int, reader: Reranker | None = None) 
     """
     if llm is None:
         key = f"extractive\0{code_digest(ANSWER_CODE)}\0{top_n}\0{'read' if reader else 'words'}"
-        return Answering(ExtractiveAnswerer(reader=reader), key, top_n, reader)
+        return Answering(ExtractiveAnswerer(), key, top_n, reader)
     name = llm.fingerprint if isinstance(llm, StructuredLLM) else llm.name
     return Answering(LLMAnswerer(llm), f"chat\0{name}\0{code_digest(ANSWER_CODE)}\0{top_n}", top_n)
 
