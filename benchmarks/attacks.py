@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,21 +92,21 @@ def cases(folder: Path, count: int, seed: int) -> list[Case]:
     return found
 
 
-def places(name: str, case: Case, passages: Sequence[str]) -> list[int]:
+def places(name: str, query: str, passages: Sequence[str]) -> list[int]:
     """Return the place of each of ``passages`` in the order of the reranker, from 1."""
-    ranked = [hit.chunk.text for hit in rerank_passages(case.query, passages, rerank=f"{name}@all")]
+    ranked = [hit.chunk.text for hit in rerank_passages(query, passages, rerank=f"{name}@all")]
     return [ranked.index(passage) + 1 for passage in passages]
 
 
-def measure(name: str, attack: Attack, drawn: Sequence[Case], seed: int) -> dict[str, float]:
+def measure(name: str, attack: Attack, drawn: Mapping[Case, list[int]], seed: int) -> dict[str, float]:
+    """Rewrite one passage of each list; ``drawn``: the places that a list's passages have as they are."""
     draw = random.Random(seed)
     moved, first, before = [], [], []
-    for case in drawn:
-        passages = [case.right, *case.wrong]
-        target = 0 if attack.harms else draw.randrange(1, len(passages))
-        rewritten = [*passages]
-        rewritten[target] = attack.rewrite(case.query, passages[target])
-        was, now = places(name, case, passages), places(name, case, rewritten)
+    for case, was in drawn.items():
+        rewritten = [case.right, *case.wrong]
+        target = 0 if attack.harms else draw.randrange(1, len(rewritten))
+        rewritten[target] = attack.rewrite(case.query, rewritten[target])
+        now = places(name, case.query, rewritten)
         moved.append(was[target] - now[target])
         first.append(now[target] == 1)
         before.append(now[target] < now[0])
@@ -120,15 +120,16 @@ def main() -> None:
     parser.add_argument("--lists", type=int, default=25, help="questions of each task")
     parser.add_argument("--seed", type=int, default=13)
     given = parser.parse_args()
-    drawn = [case for task in TASKS for case in cases(given.data / task, given.lists, given.seed)]
+    found = [case for task in TASKS for case in cases(given.data / task, given.lists, given.seed)]
+    drawn = {case: places(given.rerank, case.query, [case.right, *case.wrong]) for case in found}
     print(
         f"{given.rerank}: {len(drawn)} lists of {LISTED} passages, places gained (lost: below 0), share that came first"
     )
     print(f"{'attack':42} {'places':>7} {'first':>7} {'before the answer':>18}")
     for attack in ATTACKS:
-        found = measure(given.rerank, attack, drawn, given.seed)
-        passed = "" if attack.harms else f"{found['before']:18.1%}"
-        print(f"{attack.name:42} {found['moved']:+7.2f} {found['first']:7.1%} {passed}")
+        rates = measure(given.rerank, attack, drawn, given.seed)
+        passed = "" if attack.harms else f"{rates['before']:18.1%}"
+        print(f"{attack.name:42} {rates['moved']:+7.2f} {rates['first']:7.1%} {passed}", flush=True)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ def _f1(first: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> _Scores:
     """Return how much spans agree with each other, float64 [S, S]: twice what they share by the sum of their sizes."""
     shared = np.minimum(end[:, None], end) - np.maximum(first[:, None], first)
     size = end - first
-    return 2 * np.maximum(shared, 0) / (size[:, None] + size)
+    agreement: _Scores = 2 * np.maximum(shared, 0) / (size[:, None] + size)
+    return agreement
 
 
 def _softmax(scores: _Scores) -> _Scores:
