@@ -6,7 +6,8 @@ docs_demo: the answer string stands in one of the first 3 passages (of 10). gitl
 stand alone (all but "Contextual Anaphora"), evidence recall@3 (the share of a question's quotes that stand in the
 first 3 passages; a quote counts where 80% of its words stand there in order: some quotes are not verbatim, and a chunk
 may cut one) and page hit@3.
-Also asks each question of docs_demo without a language model, and says whether the sentences hold the answer.
+Also asks each question of docs_demo without a language model, once with each reranker: whether the sentences hold the
+answer, and whether the span that is pointed at in them does (`builtin` alone points).
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from pathlib import Path
 
 from secondpass import Workbench
 from secondpass.text.terms import words
-from secondpass.types import Hit
+from secondpass.types import Citation, Hit
 
-SIDES = {"bm25": [], "bm25 > lexical": ["lexical@3"]}
+SIDES = {"bm25": [], "bm25 > lexical": ["lexical@3"], "bm25 > builtin": ["builtin@3"]}
 
 
 def read_lines(path: Path) -> list[dict]:
@@ -45,13 +46,31 @@ def docs_demo(folder: Path, index: str, retrieve: str) -> None:
             found = [holds(top(workbench, q["text"], retrieve, rerank), q["answers"]) for q in questions]
             missed = [q["_id"] for q, good in zip(questions, found, strict=True) if not good]
             print(f"docs_demo {side:<16} answer in top 3: {sum(found)}/{len(found)}  missed: {' '.join(missed) or '-'}")
-        good = []
-        for question in questions:
-            answer = workbench.ask(question["text"], retrieve, ["lexical@3"])
-            good.append(answer.found and any(text in answer.text for text in question["answers"]))
-            print(f"  {question['_id']:<4} {'right' if good[-1] else 'WRONG'}  {question['text']}")
-            print(f"       {answer.text[:160]}")
-        print(f"docs_demo extractive answer holds the answer: {sum(good)}/{len(good)}")
+        for side in ("lexical", "builtin"):
+            extracted(workbench, questions, retrieve, side)
+
+
+def extracted(workbench: Workbench, questions: Sequence[dict], retrieve: str, side: str) -> None:
+    """Ask without a language model; say of each question what was answered, and at the end how often it was right."""
+    said, pointed = 0, 0
+    for question in questions:
+        answer = workbench.ask(question["text"], retrieve, [f"{side}@3"])
+        right = answer.found and any(text in answer.text for text in question["answers"])
+        spans = [highlighted(one) for one in answer.citations if one.highlight]
+        inside = any(text in span for text in question["answers"] for span in spans)
+        said, pointed = said + right, pointed + inside
+        print(f"  {question['_id']:<4} {'right' if right else 'WRONG'}  {question['text']}")
+        print(f"       {answer.text[:160]}")
+        print(f"       span {'right' if inside else 'WRONG'}: {' | '.join(spans)}" if spans else "       no span")
+    print(
+        f"docs_demo {side}: the sentences hold the answer {said}/{len(questions)}, the span {pointed}/{len(questions)}"
+    )
+
+
+def highlighted(citation: Citation) -> str:
+    """Return what is pointed at within a quote."""
+    begin = citation.highlight.start - citation.start
+    return citation.quote[begin : begin + citation.highlight.end - citation.highlight.start]
 
 
 def stands_in(quote: str, text: str) -> bool:
