@@ -102,7 +102,7 @@ class Hit:
     """A passage with the score of the latest stage, and how it came here.
 
     ``stages`` lists every stage it passed, the latest last. ``evidence`` is the span of ``chunk.text`` that won, where
-    a stage names one, and ``evidence_confidence``, where known, how much of the answer it is expected to be (0 to 1);
+    a stage names one, and ``evidence_confidence`` how probable it is among all spans, where that is known;
     ``truncated`` says that a stage could not read the whole passage. ``probability`` is there where the latest stage's
     model was made to give one (`PairScorer.gives_probability`).
     """

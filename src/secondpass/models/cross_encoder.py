@@ -26,7 +26,7 @@ from secondpass.models.module_list import transformer_folder
 from secondpass.models.pair_reading import BCE_CHARACTERS, LongPassages, PairReading, ReadingRules, read_pair
 from secondpass.models.probes import check_probes, is_checked, read_probes, remember_checked
 from secondpass.models.profile_records import RerankerProfile
-from secondpass.models.span_decoding import CANDIDATES, LONGEST_TOKENS, SHARPNESS, TokenSpan, best_spans
+from secondpass.models.span_decoding import LONGEST_TOKENS, TokenSpan, best_spans
 from secondpass.models.span_head import classifier_head, passage_logits, sequence_logits
 from secondpass.models.tokenizer import EncodedText, PairTemplate, TextTokenizer
 from secondpass.models.windows import WindowUnit, merge_scores
@@ -193,7 +193,7 @@ def _lengths(batch: Batch) -> list[int]:
 
 def _fingerprint(model: CrossEncoderModel, engine: EncoderEngine) -> str:
     settings = [dataclasses.asdict(part) for part in (model.template, model.rules, model.logits)]
-    spans = [LONGEST_TOKENS, CANDIDATES, SHARPNESS] if model.head == "classify_spans" else []
+    spans = [LONGEST_TOKENS] if model.head == "classify_spans" else []
     parts = json.dumps([model.checkpoint.fingerprint(), settings, engine.precision, *spans], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 

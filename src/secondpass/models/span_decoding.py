@@ -1,10 +1,4 @@
-"""From the two logits of every token to the span of each passage that is likeliest to overlap with the answer.
-
-The likeliest span of all is often one of many that begin or end a word apart, and none of them likely. The one that
-agrees best with all of them by their probabilities is nearer to what people mark: decoding for the least expected loss
-(Kumar and Byrne, "Minimum Bayes-Risk Decoding for Statistical Machine Translation", NAACL 2004), the loss being one
-minus the F1 of tokens that questions with spans as answers are scored by (Rajpurkar et al., arXiv:1606.05250).
-"""
+"""From the two logits of every token to the best span of each passage, and how sure the model is of it."""
 
 from __future__ import annotations
 
@@ -12,25 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from secondpass.types import FloatArray
 
-LONGEST_TOKENS = 60
+LONGEST_TOKENS = 40
 """No evidence is longer: a sentence's worth of tokens; what answers is mostly a few."""
-CANDIDATES = 16
-"""Spans are compared that begin with one of so many tokens, and end with one of so many."""
-SHARPNESS = 1.25
-"""What logits are multiplied with before spans are compared: fitted on dev questions (docs/log.md)."""
-_Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSpan:
-    """Tokens ``[first, end)`` of a passage; ``confidence``: how much they are expected to agree with the answer.
-
-    That is the mean F1, from 0 to 1, of the span with all that were compared, by the model's own probabilities.
-    """
+    """Tokens ``[first, end)`` of a passage, and the probability of exactly that span among all spans of it."""
 
     first: int
     end: int
@@ -43,44 +28,27 @@ def best_spans(
     """Return the best span of each of several passages; None of one without tokens.
 
     ``logits``: float32 [T, 2], of each token as the first and as the last of a span, passage after passage, of
-    ``lengths`` tokens each. A span's score is the sum of two logits (Devlin et al., arXiv:1810.04805, section 4.2).
+    ``lengths`` tokens each. A span's score is the sum of two logits (Devlin et al., arXiv:1810.04805, section 4.2),
+    its confidence the softmax of that over the spans of at most ``longest_tokens`` tokens; of equals the first wins.
     """
-    ends = np.cumsum(lengths, dtype=np.int64).tolist()
-    return [
-        _best_span(logits[end - length : end].astype(np.float64), longest_tokens) if length else None
-        for end, length in zip(ends, lengths, strict=True)
-    ]
-
-
-def _best_span(logits: _Scores, longest_tokens: int) -> TokenSpan:
-    """Return the best span of one passage, float64 [T, 2] with T > 0; of equals the first."""
-    firsts, lasts = (_highest(logits[:, side]) for side in (0, 1))
-    first, last = (one.ravel() for one in np.meshgrid(firsts, lasts, indexing="ij"))
-    whole = (last >= first) & (last - first < longest_tokens)
-    if not whole.any():
-        first = last = logits.sum(axis=1).argmax(keepdims=True)
-    else:
-        first, last = first[whole], last[whole]
-    agreement = _f1(first, last + 1)
-    scores = logits[first, 0] + logits[last, 1]
-    best = int((agreement @ _softmax(SHARPNESS * scores)).argmax())
-    return TokenSpan(int(first[best]), int(last[best]) + 1, float(agreement[best] @ _softmax(scores)))
-
-
-def _highest(logits: _Scores) -> npt.NDArray[np.int64]:
-    """Return the places of the highest of one side's logits, ascending."""
-    return np.sort(np.argsort(-logits, kind="stable")[:CANDIDATES])
-
-
-def _f1(first: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> _Scores:
-    """Return how much spans agree with each other, float64 [S, S]: twice what they share by the sum of their sizes."""
-    shared = np.minimum(end[:, None], end) - np.maximum(first[:, None], first)
-    size = end - first
-    agreement: _Scores = 2 * np.maximum(shared, 0) / (size[:, None] + size)
-    return agreement
-
-
-def _softmax(scores: _Scores) -> _Scores:
-    powers = np.exp(scores - scores.max())
-    shares: _Scores = powers / powers.sum()
-    return shares
+    sizes = np.array([length for length in lengths if length], np.int64)
+    if not len(sizes):
+        return [None] * len(lengths)
+    ends = np.cumsum(sizes)
+    begins = ends - sizes
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    left = np.repeat(ends, sizes) - np.arange(len(owner))  # tokens from each to the end of its passage
+    last = np.concatenate([logits[:, 1], np.full(longest_tokens - 1, -np.inf, np.float32)])
+    # sums[t, d]: of the span from t to t + d, float32 [T, longest].
+    sums = logits[:, :1] + np.lib.stride_tricks.sliding_window_view(last, longest_tokens)
+    sums[np.arange(longest_tokens) >= left[:, None]] = -np.inf
+    of_token = sums.max(axis=1)
+    best = np.maximum.reduceat(of_token, begins)
+    shares = np.exp(sums - best[owner][:, None]).sum(axis=1, dtype=np.float64)
+    confidences = 1 / np.add.reduceat(shares, begins)
+    found: list[TokenSpan] = []
+    for begin, end, confidence in zip(begins.tolist(), ends.tolist(), confidences.tolist(), strict=True):
+        first = int(of_token[begin:end].argmax())
+        found.append(TokenSpan(first, first + int(sums[begin + first].argmax()) + 1, confidence))
+    waiting = iter(found)
+    return [next(waiting) if length else None for length in lengths]
