@@ -8,7 +8,7 @@ import pytest
 
 from secondpass.answer.extract import ExtractiveAnswerer
 from secondpass.answer.phrases import NOT_FOUND
-from secondpass.answer.pointed import Weights, pointed_at, pointing, weigh
+from secondpass.answer.pointed import SURE, Weights, pointed_at, pointing, weigh
 from secondpass.config import make_reranker, reader_of
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.options import RerankerOptions
@@ -158,3 +158,14 @@ def test_without_probability_or_confidence_the_words_decide_as_before(
     assert answer.text == plain.text
     assert answer.citations[0].highlight is None
     assert answer.citations[0].quote.startswith("2000年")
+
+
+def test_evidence_of_which_the_reranker_is_hardly_sure_gives_way_to_words() -> None:
+    question = "西安交大由哪几个学校合并的"
+
+    def first(confidence: float) -> str:
+        given = [hit(XIAN, "樱花", confidence=confidence)]
+        return weigh(question, given, pointed_at(given), Weights(0.5, 4.0, 0.0))[0][0].found.text
+
+    assert first(SURE) == first(0.9) == "校园里有樱花。"
+    assert first(0.01).startswith("2000年")

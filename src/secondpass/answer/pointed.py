@@ -21,6 +21,8 @@ from secondpass.text.language import language
 from secondpass.text.sentences import sentences
 from secondpass.types import Hit, Language, Span
 
+SURE = 0.2
+"""Evidence of which the reranker is less sure counts by so much less: the span may be one of many, all unlikely."""
 _LEAST_CHANCE = 1e-6
 
 
@@ -55,7 +57,8 @@ class Pointed:
 class Weighed:
     """A sentence and what speaks for it: `Evidence.score` by its words, and the log-odds of its hit.
 
-    ``highlight``: what is pointed at in it, a span of the hit's text. ``evidence``: 1 where that is the hit's evidence.
+    ``highlight``: what is pointed at in it, a span of the hit's text. ``evidence``: 1 where that is the hit's evidence,
+    and less where the reranker is less than ``SURE`` of it.
     """
 
     found: Evidence
@@ -106,7 +109,8 @@ def weigh(
 
 def _weighed(sentence: Evidence, pointed: Pointed) -> Weighed:
     holds = _holds(sentence, pointed)
-    return Weighed(sentence, pointed.span if holds else None, float(holds), _log_odds(pointed.probability))
+    evidence = min(1.0, pointed.confidence / SURE) if holds else 0.0
+    return Weighed(sentence, pointed.span if holds else None, evidence, _log_odds(pointed.probability))
 
 
 def _holds(sentence: Evidence, pointed: Pointed) -> bool:
