@@ -1,9 +1,9 @@
 """How much word counts add to what the model reads: the share that orders dev lists best, and the line that calibrates.
 
 For each language the share of the `lexical` log-odds is tried from nothing to twice the model's own, and of those whose
-mean nDCG@10, every set counting the same, is within half a point of the best, the middle one is taken: lists are few,
-and the best of them alone is chance. Where question and passage differ in language words say nothing. Then a line makes
-chances of the sum (`calibration`).
+mean nDCG@10, every set counting the same, is within a point of the best, the middle one is taken: lists are few, their
+mean has a standard error of more than a point, and the best alone is chance. Where question and passage differ in
+language words say nothing. Then a line makes chances of the sum (`calibration`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from secondpass.types import PairScorer
 
 MEASURE = parse_measure("nDCG@10")
 RATIOS = np.arange(0, 2.01, 0.1)
-AS_GOOD = 0.005
+AS_GOOD = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
