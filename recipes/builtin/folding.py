@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import sentencepiece
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
 _MARKS = {"。": ".", "、": ",", "—": "-", "–": "-", "·": " ", "・": " ", "…": "..."}
 _MARKS |= dict.fromkeys("「」『』《》〈〉“”", '"') | dict.fromkeys("‘’", "'")
@@ -48,7 +49,7 @@ def character_map() -> bytes:
             input=str(text), model_writer=written, vocab_size=12, hard_vocab_limit=False, minloglevel=2,
             normalization_rule_tsv=str(table),
         )  # fmt: skip
-    model = sentencepiece.sentencepiece_model_pb2.ModelProto()
+    model = ModelProto()
     model.ParseFromString(written.getvalue())
     compiled: bytes = model.normalizer_spec.precompiled_charsmap
     return compiled

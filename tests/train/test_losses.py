@@ -15,7 +15,9 @@ from sentence_transformers.cross_encoder import losses as reference
 from torch import Tensor
 
 from secondpass.errors import InputError
+from secondpass.train.groups import Group
 from secondpass.train.losses import LOSSES, NEED_TEACHER, Groups, LossOptions, nothing_learned, open_loss
+from secondpass.train.reading import fill
 
 
 class GivenScores(torch.nn.Module):
@@ -173,6 +175,31 @@ def test_with_a_weight_of_pointwise_the_level_of_scores_matters_and_without_it_o
     softmax, both = (open_loss("group_softmax", LossOptions(absolute=weight)) for weight in (0.0, 0.3))
     assert float(softmax(higher)) == pytest.approx(float(softmax(groups)), abs=1e-5)
     assert abs(float(both(higher)) - float(both(groups))) > 0.1
+
+
+def test_a_share_of_the_teachers_distribution_goes_to_groups_that_have_its_scores_alone() -> None:
+    known, unknown = one_group(3, 4), one_group(4, 4)
+    both = fill(
+        torch.cat([known.scores[0], unknown.scores[0]]),
+        [
+            Group("有老师", tuple("甲乙丙丁"), (1.0, 0.0, 0.0, 0.0), tuple(known.teacher[0].tolist())),  # type: ignore[index]
+            Group("no teacher", tuple("abcd"), (1.0, 0.0, 0.0, 0.0)),
+        ],
+    )
+    labels, teacher = open_loss("group_softmax"), open_loss("kl")
+    mixed = open_loss("group_softmax", LossOptions(distil=0.75))(both)
+    assert float(mixed[0]) == pytest.approx(0.25 * float(labels(known)) + 0.75 * float(teacher(known)), rel=1e-5)
+    assert float(mixed[1]) == pytest.approx(float(labels(unknown)), rel=1e-5)
+
+
+def test_scores_of_groups_without_a_teacher_still_learn_from_labels() -> None:
+    scores = torch.zeros(6, requires_grad=True)
+    groups = [Group("a", tuple("abc"), (1.0, 0.0, 0.0), (2.0, 1.0, 0.0)), Group("b", tuple("abc"), (1.0, 0.0, 0.0))]
+    open_loss("group_softmax", LossOptions(distil=1.0))(fill(scores, groups)).sum().backward()
+    assert scores.grad is not None
+    assert scores.grad.isfinite().all()
+    assert float(scores.grad[:3].abs().sum()) > 0.1
+    assert float(scores.grad[3:].abs().sum()) > 0.1
 
 
 def test_wrong_names_and_missing_teachers_are_refused_with_what_is_accepted() -> None:

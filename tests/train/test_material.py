@@ -117,6 +117,8 @@ def test_a_teachers_loss_without_teacher_scores_is_refused_before_anything_start
     path = write(tmp_path / "train.jsonl", [{"query": "一", "pos": ["对"], "neg": ["错"]}])
     with pytest.raises(InputError, match="loss kl learns from a teacher's scores"):
         read_material(TrainOptions(train=path, loss="kl"))
+    with pytest.raises(InputError, match=r"distil is 0\.5, and no example of .* has a teacher's scores"):
+        read_material(TrainOptions(train=path, distil=0.5))
 
 
 def test_columns_are_told_by_the_files_own_names(tmp_path: Path) -> None:

@@ -26,10 +26,10 @@ from secondpass.models.engine import TokenIds
 from secondpass.models.pair_reading import longest_first
 from secondpass.models.tokenizer import TextTokenizer
 from secondpass.train.answer_places import PLACES, Places, answer_places
-from secondpass.train.dropout import quick_dropout
 from secondpass.train.groups import Group
 from secondpass.train.mean_layer import KINDS, add_mean_layer
 from secondpass.train.packing import on_device, padded, planned
+from secondpass.train.quick import quick_on_cpu
 from secondpass.train.reading import StepBatches
 
 _DROPOUTS = (
@@ -171,7 +171,7 @@ def recompute_layers(model: Any) -> None:
     enable = model.gradient_checkpointing_enable if older else model.activation_checkpointing_enable
 
     def contexts() -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
-        return nullcontext(), quick_dropout(next(model.parameters()).device)
+        return nullcontext(), quick_on_cpu(next(model.parameters()).device)
 
     enable({"use_reentrant": False, "context_fn": contexts})
 

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from secondpass.train.checkpoints import keep_only, latest_checkpoint, load_checkpoint, read_state, save_checkpoint
 from secondpass.train.development import MEASURES, Measured
 from secondpass.train.devices import in_step, prepare, summed
-from secondpass.train.dropout import quick_dropout
 from secondpass.train.evidence import parted
 from secondpass.train.groups import Group, Schedule, share_of, step_groups
 from secondpass.train.hardest import hardest
@@ -30,6 +29,7 @@ from secondpass.train.losses import Groups, Loss, LossOptions, nothing_learned, 
 from secondpass.train.material import Material
 from secondpass.train.metrics import Listener
 from secondpass.train.options import TrainOptions
+from secondpass.train.quick import quick_on_cpu
 from secondpass.train.reading import TrainedModel
 from secondpass.train.scoring import measure_model
 from secondpass.train.watch import Collapse, Watch
@@ -148,7 +148,7 @@ def _step(
     sums = torch.zeros(4, device=accelerator.device)
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
-        with nullcontext() if last else accelerator.no_sync(module), quick_dropout(accelerator.device):
+        with nullcontext() if last else accelerator.no_sync(module), quick_on_cpu(accelerator.device):
             batches, order, shape = job.model.batches(part, accelerator.device)
             with accelerator.autocast():
                 scores, beside = parted(module(in_step(batches, job.options), order))
@@ -178,9 +178,10 @@ def _spread(groups: Groups) -> Tensor:
 def _line(sizes: Sequence[int], options: TrainOptions) -> float | None:
     """Return the loss of a model that scores all passages alike of groups of ``sizes``.
 
-    Of passages that were chosen for being hard it says nothing: a model that orders most of them well loses more.
+    Of passages that were chosen for being hard it says nothing: a model that orders most of them well loses more. Nor
+    is it known what scores all alike lose against a teacher's.
     """
-    if options.hardest_of:
+    if options.hardest_of or options.distil:
         return None
     lines = [nothing_learned(options.loss, size, loss_options(options)) for size in sizes]
     known = [line for line in lines if line is not None]
@@ -189,7 +190,7 @@ def _line(sizes: Sequence[int], options: TrainOptions) -> float | None:
 
 def loss_options(options: TrainOptions) -> LossOptions:
     """Return what the options say of losses."""
-    return LossOptions(options.margin, options.temperature, options.positive_weight, options.absolute)
+    return LossOptions(options.margin, options.temperature, options.positive_weight, options.absolute, options.distil)
 
 
 def rate_of(optimizer: Any) -> float:

@@ -41,7 +41,8 @@ class Groups:
     """The passages of G questions, at most N each.
 
     ``scores``: float32 [G, N], raw logits. ``there``: bool [G, N], which places hold a passage. ``grades``: float32
-    [G, N], above 0 is relevant. ``teacher``: float32 [G, N], a teacher's raw scores, or None.
+    [G, N], above 0 is relevant. ``teacher``: float32 [G, N], a teacher's raw scores, NaN in the rows of groups that
+    have none; None where no group has any.
     """
 
     scores: Tensor
@@ -58,13 +59,15 @@ class LossOptions:
     the grades in ``listnet``.
     ``positive_weight``: of relevant passages in ``pointwise``. ``absolute``: the weight of ``pointwise`` beside another
     loss: losses of a group's order say nothing about the level of its scores, and one question's could not be compared
-    with another's.
+    with another's. ``distil``: the share of ``kl`` in the loss of groups with a teacher's scores; the rest of it, and
+    the whole loss of other groups, is the loss named.
     """
 
     margin: float = 1.0
     temperature: float = 1.0
     positive_weight: float = 1.0
     absolute: float = 0.0
+    distil: float = 0.0
 
 
 def pointwise(groups: Groups, positive_weight: float = 1.0) -> Tensor:
@@ -189,10 +192,23 @@ def open_loss(name: str, options: LossOptions | None = None) -> Loss:
         "kl": {"temperature": options.temperature},
     }
     chosen: Loss = partial(LOSSES[name], **told.get(name, {}))
+    if options.distil:
+        plain = open_loss(name, replace(options, distil=0.0))
+        return lambda groups: _distilled(plain(groups), groups, options)
     if not options.absolute:
         return chosen
     level = open_loss("pointwise", replace(options, absolute=0.0))
     return lambda groups: chosen(groups) + options.absolute * level(groups)
+
+
+def _distilled(losses: Tensor, groups: Groups, options: LossOptions) -> Tensor:
+    """Return ``(1 - d) * losses + d * kl`` for groups with a teacher's scores, and ``losses`` for the others."""
+    if groups.teacher is None:
+        return losses
+    taught = ~groups.teacher.isnan().any(dim=1)
+    scores = replace(groups, teacher=groups.teacher.nan_to_num())
+    mixed = (1 - options.distil) * losses + options.distil * kl(scores, options.temperature)
+    return torch.where(taught, mixed, losses)
 
 
 def nothing_learned(loss: str, passages: int, options: LossOptions | None = None) -> float | None:

@@ -66,6 +66,11 @@ def _check_teaching(examples: list[TrainExample], options: TrainOptions) -> None
             f"The loss {options.loss} learns from a teacher's scores, and examples of {options.train} have none; give "
             "pos_scores and neg_scores, or take another loss, such as group_softmax."
         )
+    if options.distil and not any(example.negative_scores for example in examples):
+        raise InputError(
+            f"distil is {options.distil:g}, and no example of {options.train} has a teacher's scores; give pos_scores "
+            "and neg_scores, or leave distil out."
+        )
     if options.evidence and not any(any(answers_of(example)) for example in examples):
         raise InputError(
             f"evidence is {options.evidence:g}, and no example of {options.train} names its answers, so that nothing "

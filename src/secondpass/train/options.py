@@ -77,6 +77,9 @@ class TrainOptions:
     absolute: float = option(
         0.0, "Weight of pointwise beside the loss, so that scores can be compared between questions (0: none)."
     )
+    distil: float = option(
+        0.0, "Share of kl in the loss of questions whose passages have a teacher's scores (0: their labels alone)."
+    )
     dev_share: float = option(0.1, "Share of the questions held back where no dev data is given.")
     dev_questions: int = option(500, "Most dev questions that are measured.")
     seed: int = option(13, "Of everything drawn at random.")
@@ -100,6 +103,7 @@ _LEAST: Mapping[str, float] = {
     "checkpoint_minutes": 0, "dev_questions": 1, "threads": 0, "temperature": 1e-6,
     "lora_rank": 0, "lora_alpha": 0, "lora_dropout": 0, "projection": 1, "query_tokens": 8,
     "positive_weight": 1e-6, "dev_share": 0, "margin": 0, "evidence": 0, "absolute": 0, "hardest_of": 0,
+    "distil": 0,
 }  # fmt: skip
 
 
@@ -136,6 +140,8 @@ def make_options(values: Mapping[str, Any], place: str) -> TrainOptions:
             f"{place}: hardest_of is {options.hardest_of} and group_size {options.group_size}: of the passages that "
             f"are read, group_size are learned from. Give hardest_of more, such as {4 * options.group_size}, or 0."
         )
+    if options.distil > 1:
+        raise InputError(f"{place}: distil is {options.distil:g}; it is a share of the loss, from 0 to 1.")
     return options
 
 

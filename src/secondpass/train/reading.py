@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,7 @@ def fill(scores: Tensor, groups: Sequence[Group]) -> Groups:
         return torch.tensor([[*row, *[0.0] * (width - len(row))] for row in rows], device=device)
 
     filled = torch.zeros(len(groups), width, device=device).masked_scatter(there.to(device), scores)
-    known = [group.teacher for group in groups if group.teacher is not None]
-    teacher = matrix(known) if len(known) == len(groups) else None
+    unknown = [math.nan] * width
+    taught = any(group.teacher is not None for group in groups)
+    teacher = matrix([group.teacher or unknown for group in groups]) if taught else None
     return Groups(filled, there.to(device), matrix([group.grades for group in groups]), teacher)

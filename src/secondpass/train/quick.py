@@ -1,8 +1,12 @@
-"""Dropout on a CPU without its price: what is kept is drawn sixteen bits an element, four elements at a time.
+"""What torch computes slowly on a CPU in training, computed quickly: dropout, and attention in bf16.
 
-torch draws and compares a number of its own for every element; a fifth of a training step of a small model goes there.
-Here the chance is rounded to 1/65,536. All that is drawn follows from torch's generator, so that a seed means what it
-meant, and a pass that is computed twice (gradient checkpointing) drops the same.
+torch draws and compares a number of its own for every element that may be dropped; a fifth of a training step of a
+small model goes there. Here sixteen bits an element are drawn, four elements at a time, the chance rounded to 1/65,536.
+All that is drawn follows from torch's generator, so that a seed means what it meant, and a pass that is computed twice
+(gradient checkpointing) drops the same.
+
+torch's fused attention is slow in bf16, backward above all: where inputs are short, two products and a softmax take a
+quarter to a half of its time (docs/log.md).
 """
 
 from __future__ import annotations
@@ -17,14 +21,16 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 _CHANCES = 1 << 16
+_SHORT = 512
+"""Tokens up to which attention in bf16 is quicker without torch's fused kernel."""
 
 
-def quick_dropout(device: torch.device) -> AbstractContextManager[object]:
-    """Return what makes dropout quick on ``device``; on others than the CPU it changes nothing.
+def quick_on_cpu(device: torch.device) -> AbstractContextManager[object]:
+    """Return what makes dropout and attention quick on ``device``; on others than the CPU it changes nothing.
 
     It is forgotten in a backward pass: layers that are computed again there need it of their own (`recompute_layers`).
     """
-    return _QuickDropout() if device.type == "cpu" else nullcontext()
+    return _QuickOnCpu() if device.type == "cpu" else nullcontext()
 
 
 def kept(like: Tensor, chance: float) -> Tensor:
@@ -35,8 +41,8 @@ def kept(like: Tensor, chance: float) -> Tensor:
     return (drawn >= dropped - _CHANCES // 2).to(like.dtype).mul_(_CHANCES / (_CHANCES - dropped))
 
 
-class _QuickDropout(TorchFunctionMode):
-    """Takes the place of torch's dropout wherever a model calls it, whatever its architecture."""
+class _QuickOnCpu(TorchFunctionMode):
+    """Takes the place of torch's dropout and attention wherever a model calls them, whatever its architecture."""
 
     def __torch_function__(
         self,
@@ -69,13 +75,15 @@ def _attention(
     **more: Any,
 ) -> Tensor:
     """Compute attention as torch does where there is dropout: product, softmax, drop, product (arXiv:1706.03762)."""
-    if not 0 < dropout_p < 1 or is_causal or more.get("enable_gqa"):
+    short = query.dtype == torch.bfloat16 and key.shape[-2] <= _SHORT
+    drops = 0 < dropout_p < 1
+    if not (drops or short) or is_causal or more.get("enable_gqa"):
         return functional.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, **more)
     scores = (query * (more.get("scale") or query.shape[-1] ** -0.5)) @ key.transpose(-2, -1)
     if attn_mask is not None and attn_mask.dtype == torch.bool:
         scores = scores + torch.where(attn_mask, 0.0, torch.finfo(scores.dtype).min).to(scores.dtype)
     elif attn_mask is not None:
-        scores = scores + attn_mask
+        scores = scores + attn_mask.to(scores.dtype)
     chances = scores.softmax(dim=-1)
-    attended: Tensor = (chances * kept(chances, dropout_p)) @ value
+    attended: Tensor = (chances * kept(chances, dropout_p) if drops else chances) @ value
     return attended

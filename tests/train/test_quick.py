@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import Dropout, functional
 from torch.overrides import TorchFunctionMode
 
-from secondpass.train.dropout import kept, quick_dropout
 from secondpass.train.encoder import ClassifierScores, PairEncoder, batches_of, open_classifier, recompute_layers
+from secondpass.train.quick import kept, quick_on_cpu
 
 CPU = torch.device("cpu")
 
@@ -44,7 +44,7 @@ def test_a_seed_decides_what_is_dropped() -> None:
 
 def test_it_takes_the_place_of_modules_and_functions_alike() -> None:
     states = torch.ones(40, 50, requires_grad=True)
-    with quick_dropout(CPU):
+    with quick_on_cpu(CPU):
         torch.manual_seed(1)
         by_module = Dropout(0.2)(states)
         torch.manual_seed(1)
@@ -81,18 +81,33 @@ def test_attention_of_which_nothing_is_dropped_is_attention(mask: str, scale: fl
     vectors, allowed = attention_inputs(mask)
     expected = attend(vectors, allowed, 0.0, scale)
     gradients = torch.autograd.grad(expected.square().sum(), vectors)
-    with quick_dropout(CPU):  # a chance that rounds to none
+    with quick_on_cpu(CPU):  # a chance that rounds to none
         found = attend(vectors, allowed, 1e-9, scale)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
     for ours, theirs in zip(torch.autograd.grad(found.square().sum(), vectors), gradients, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("mask", ["none", "bool", "added"])
+def test_attention_in_bf16_is_as_near_to_exact_attention_as_torchs_own(mask: str) -> None:
+    exact, allowed = attention_inputs(mask)
+    expected = attend(exact, allowed)
+    gradients = torch.autograd.grad(expected.square().sum(), exact)
+    rounded = [part.detach().bfloat16().requires_grad_() for part in exact]
+    added = allowed if allowed is None or allowed.dtype == torch.bool else allowed.bfloat16()
+    with (seen := _Seen()), quick_on_cpu(CPU):
+        found = attend(rounded, added)
+    assert "scaled_dot_product_attention" not in seen.names
+    torch.testing.assert_close(found.float(), expected, atol=0.02, rtol=0.02)
+    for ours, theirs in zip(torch.autograd.grad(found.float().square().sum(), rounded), gradients, strict=True):
+        torch.testing.assert_close(ours.float(), theirs, atol=0.05, rtol=0.05)
+
+
 def test_attention_drops_on_average_nothing() -> None:
     vectors, allowed = attention_inputs("bool")
     with torch.no_grad():
         expected = attend(vectors, allowed)
-        with quick_dropout(CPU):
+        with quick_on_cpu(CPU):
             passes = (attend(vectors, allowed, 0.3) for _ in range(3000))
             draws = torch.stack(list(passes))
     error = draws.std(dim=0) / 3000**0.5
@@ -121,7 +136,7 @@ def test_layers_computed_twice_drop_the_same(reranker: Path) -> None:
             recompute_layers(model)
         model.train()
         torch.manual_seed(11)
-        with seen, quick_dropout(CPU):
+        with seen, quick_on_cpu(CPU):
             ClassifierScores(model)(batches, order).sum().backward()
         gradients.append([part.grad for part in model.parameters() if part.grad is not None])
     assert len(gradients[0]) > 10
