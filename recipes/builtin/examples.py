@@ -16,7 +16,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recipes.builtin.asked import asked_examples
-from recipes.builtin.sources import Pair, Question, QuestionSet, Section, read_pairs, read_questions, read_sections
+from recipes.builtin.sources import (
+    Pair,
+    Question,
+    QuestionSet,
+    Section,
+    passage_sections,
+    read_pairs,
+    read_questions,
+    read_sections,
+)
 from recipes.builtin.topics import topic_examples
 from recipes.sets import QUESTION_SETS
 
@@ -46,17 +55,29 @@ _WORD = re.compile(r"[a-z0-9]", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of the file: a question, windows that answer it and windows that do not, and the words that answer."""
+    """One row of the file: a question, windows that answer it and windows that do not, and the words that answer.
+
+    ``nearness``: of each window, first those that answer, what a teacher says of it, where one was asked.
+    """
 
     kind: str
     query: str
     positives: tuple[str, ...]
     negatives: tuple[str, ...]
     answers: tuple[str, ...] = ()
+    nearness: tuple[float, ...] = ()
 
     def row(self) -> dict[str, object]:
         """Return the row in FlagEmbedding's form, the answers beside it."""
-        row = {"query": self.query, "pos": self.positives, "neg": self.negatives, "answers": self.answers}
+        row: dict[str, object] = {
+            "query": self.query,
+            "pos": self.positives,
+            "neg": self.negatives,
+            "answers": self.answers,
+        }
+        if self.nearness:
+            count = len(self.positives)
+            row |= {"pos_scores": self.nearness[:count], "neg_scores": self.nearness[count:]}
         return row | {"provenance": {"kind": self.kind}}
 
 
@@ -290,7 +311,7 @@ def make_examples(data: Path, seed: int) -> list[Example]:
     for name, limit in (("squad_dev", 1500), ("cmrc2018", 700), ("drcd", 800), ("medqa_zh", 700), ("selqa", 500)):
         asked = [_example(f"asked_{name}", *one) for one in asked_examples(sets[name], limit, draw)]
         found += [example for example in asked if example]
-    topics = topic_examples(sections, 250, draw)
+    topics = topic_examples([*sections, *passage_sections(sets.values())], 250, draw)
     found += [example for name, *one in topics if (example := _example(f"topic_{name}", *one))]
     draw.shuffle(found)
     return found

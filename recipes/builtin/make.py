@@ -29,6 +29,7 @@ from recipes.builtin.examples import make_examples
 from recipes.builtin.measuring import as_json, measure_evidence
 from recipes.builtin.packing import pack
 from recipes.builtin.pointing import pointing_examples
+from recipes.builtin.taught import taught
 from recipes.builtin.vocabulary import MAP, Sizes, make_tokenizer
 
 from secondpass.models.builtin_model import BUILTIN_FOLDER
@@ -87,7 +88,7 @@ def language(plan: Plan, output: Path) -> None:
 
 def examples(plan: Plan, output: Path) -> None:
     """Write the examples to learn from and the dev lists to watch."""
-    made = make_examples(plan.data, plan.seed)
+    made = taught(make_examples(plan.data, plan.seed), plan.work / "language")
     alone = pointing_examples(plan.data, made, random.Random(plan.seed + 2))
     for name, some in (("train", made), ("point", alone)):
         write_rows(output / f"{name}.jsonl", [example.row() for example in some])

@@ -18,15 +18,15 @@ from secondpass.text.language import language
 WINDOWS = 3
 ANSWERED = ("squad_dev", "cmrc2018", "drcd")
 RANKED = 4
-"""Of so many examples to rank one is taken, and all whose right passage is the question asked otherwise."""
+"""Of so many examples to rank one is taken, and all of which a teacher says how near their passages are."""
 
 
 def pointing_examples(data: Path, ranked: Sequence[Example], draw: random.Random) -> list[Example]:
     """Return ``WINDOWS`` passages with the answer for each answered question, and a share of ``ranked``."""
     found = [example for name in ANSWERED for example in _alone(read_questions(data, name), draw)]
-    asked = [example for example in ranked if example.kind.startswith("asked_")]
-    others = [example for example in ranked if not example.kind.startswith("asked_")]
-    found += asked + draw.sample(others, len(others) // RANKED)
+    taught = [example for example in ranked if example.nearness]
+    others = [example for example in ranked if not example.nearness]
+    found += taught + draw.sample(others, len(others) // RANKED)
     draw.shuffle(found)
     return found
 

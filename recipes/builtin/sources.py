@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recipes.sets import TEXT_SOURCES
+
+from secondpass.text.language import language
+
+TITLED = ("pubmedqa",)
+"""Sets whose questions are the titles of their passages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,17 @@ def read_sections(data: Path) -> Iterator[Section]:
     for source in TEXT_SOURCES:
         for row in lines(data / "text" / f"{source}.jsonl.gz"):
             yield Section(row["lang"], row["title"], tuple(row["heading_path"]), row["text"], source)
+
+
+def passage_sections(sets: Iterable[QuestionSet]) -> Iterator[Section]:
+    """Yield the passages of ``sets`` as sections; of one that a single question names, the question is the title."""
+    for one in sets:
+        asked: dict[str, list[str]] = {}
+        for question in one.questions:
+            asked.setdefault(question.relevant[0], []).append(question.text)
+        for name, text in one.passages.items():
+            title = asked[name][0] if one.name in TITLED and len(asked.get(name, ())) == 1 else ""
+            yield Section(language(text), title, (), text, one.name)
 
 
 def read_pairs(data: Path) -> Iterator[Pair]:
