@@ -120,13 +120,30 @@ class ClassifierScores(nn.Module):
 
     def forward(self, batches: Sequence[dict[str, Tensor]], order: Tensor) -> Tensor:
         """Return float32 [P], the logits of all ``batches`` in the order in which their pairs were given."""
-        return torch.cat([self.logits(batch) for batch in batches])[order]
+        return torch.cat([self.logits(batch) for batch in embedded(self.model, batches)])[order]
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
         """Return float32 [B], the logits of one batch; where answers stand in it is not looked at."""
         inputs = {name: values for name, values in batch.items() if name not in PLACES}
         logits: Tensor = self.model(**inputs).logits[:, 0].float()
         return logits
+
+
+def embedded(model: Any, batches: Sequence[dict[str, Tensor]]) -> Sequence[dict[str, Tensor]]:
+    """Return ``batches`` with the vectors of their tokens in place of the ids, all looked up at once.
+
+    The gradient of every look-up is as large as the whole table: one a step instead of one a batch.
+    """
+    if model.config.model_type not in KINDS:
+        return batches
+    ids = [batch["input_ids"] for batch in batches]
+    vectors = model.get_input_embeddings()(torch.cat([one.flatten() for one in ids]))
+    parts = vectors.split([one.numel() for one in ids])
+    return [
+        {name: values for name, values in batch.items() if name != "input_ids"}
+        | {"inputs_embeds": part.view(*one.shape, -1)}
+        for batch, one, part in zip(batches, ids, parts, strict=True)
+    ]
 
 
 def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -> nn.Module:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from secondpass.errors import InputError
 from secondpass.models.span_head import read_span_head
 from secondpass.models.weight_files import SPANS_FILE
-from secondpass.train.encoder import ClassifierScores
+from secondpass.train.encoder import ClassifierScores, embedded
 
 HEAD_SPEED = 20.0
 """How many times faster than the body the head learns: it is one new layer on states that mean much already."""
@@ -57,7 +57,7 @@ class EvidenceScores(ClassifierScores):
     def forward(self, batches: Sequence[dict[str, Tensor]], order: Tensor) -> Tensor:
         """Return float32 [P, 2]: the logit of each pair, and its loss of the places (0 where there are none)."""
         rows = []
-        for batch in batches:
+        for batch in embedded(self.model, batches):
             self._states.clear()
             logits = self.logits(batch)
             spans = self.head(self._states.pop()).float()  # (B, L, 2)
