@@ -61,7 +61,10 @@ def prepare(model: TrainedModel, options: TrainOptions, accelerator: Accelerator
             for layer in layers:
                 fully_shard(layer, mesh=mesh)
         fully_shard(model.module, mesh=mesh)
-    optimizer = torch.optim.AdamW(parameter_groups(model.module, options.weight_decay), lr=options.learning_rate)
+    # One pass over the weights instead of a dozen: a quarter of the time on a CPU (docs/log.md).
+    fused = not options.shard and accelerator.device.type in {"cpu", "cuda"}
+    groups = parameter_groups(model.module, options.weight_decay)
+    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=fused)
     if options.shard:
         return model.module, accelerator.prepare(optimizer)
     module, prepared = accelerator.prepare(model.module, optimizer)
