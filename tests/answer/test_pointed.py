@@ -116,7 +116,7 @@ def builtin() -> Reranker:
 @pytest.mark.parametrize(
     ("question", "says"),
     [
-        ("西安交大由哪几个学校组成", "西安医科大学"),
+        ("西安交大由哪几个学校合并的", "西安医科大学"),
         ("What is the default of max_age?", "600 seconds"),
         ("max_age 的默认值是多少秒？", "600 seconds"),  # over a passage in the other language
     ],

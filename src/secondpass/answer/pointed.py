@@ -21,7 +21,7 @@ from secondpass.text.language import language
 from secondpass.text.sentences import sentences
 from secondpass.types import Hit, Language, Span
 
-SURE = 0.2
+SURE = 0.3
 """Evidence of which the reranker is less sure counts by so much less: the span may be one of many, all unlikely."""
 _LEAST_CHANCE = 1e-6
 
