@@ -7,12 +7,13 @@ thousand million pairs; what it says is learned as a distribution over a questio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from recipes.builtin.examples import Example
+from torch import Tensor
 
 from secondpass.train.second_language import SentenceEncoder
 
@@ -23,16 +24,16 @@ MAX_TOKENS = 200
 
 
 def taught(examples: Sequence[Example], folder: Path) -> list[Example]:
-    """Return ``examples``, those of `KINDS` with the cosines of the bi-encoder in ``folder``, times `SCALE`."""
+    """Return ``examples``, those of `KINDS` last, with the cosines of the bi-encoder in ``folder`` times `SCALE`."""
     chosen = [example for example in examples if example.kind.startswith(KINDS)]
+    others = [example for example in examples if not example.kind.startswith(KINDS)]
     texts = list(dict.fromkeys(text for one in chosen for text in (one.query, *one.positives, *one.negatives)))
     with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
         vectors = dict(zip(texts, SentenceEncoder(folder, MAX_TOKENS).vectors(texts), strict=True))
-    found = []
-    for example in examples:
-        if example.kind.startswith(KINDS):
-            passages = torch.stack([vectors[text] for text in (*example.positives, *example.negatives)])
-            cosines = SCALE * passages @ vectors[example.query]
-            example = replace(example, nearness=tuple(round(float(value), 3) for value in cosines))
-        found.append(example)
-    return found
+    return others + [_with_nearness(example, vectors) for example in chosen]
+
+
+def _with_nearness(example: Example, vectors: Mapping[str, Tensor]) -> Example:
+    passages = torch.stack([vectors[text] for text in (*example.positives, *example.negatives)])
+    cosines = SCALE * passages @ vectors[example.query]
+    return replace(example, nearness=tuple(round(float(value), 3) for value in cosines))

@@ -51,7 +51,7 @@ def topic_examples(
         some = draw.sample(members, min(len(members), 2500))
         pages: dict[str, list[int]] = defaultdict(list)
         for place, one in enumerate(some):
-            pages[one.title or one.text].append(place)
+            pages[_page(one)].append(place)
         if len(pages) < 2 * OTHERS:
             continue
         search = CollectionBM25(Chunk(str(place), one.text[: LONGEST[code]]) for place, one in enumerate(some))
@@ -60,6 +60,11 @@ def topic_examples(
             texts = _texts(some, pages, place, search, wanted, draw)
             found.append((source, draw.choice(WANTED[code]).format(wanted), *texts))
     return found
+
+
+def _page(section: Section) -> str:
+    """Return what tells a section's page from others: its title; without one it is a page of its own."""
+    return section.title or section.text
 
 
 def _wanted(section: Section, draw: random.Random) -> str:
@@ -88,11 +93,10 @@ def _texts(
 ) -> tuple[list[str], list[str]]:
     """Return right texts and others, each in a form of its own, so that neither long nor short ones are wrong."""
     own = some[place]
-    page = own.title or own.text
     near = [int(other) for other, _ in search.best(f"{own.title} {wanted}", FARTHEST)]
     chosen = [*draw.sample(near, min(len(near), OTHERS - DRAWN)), *draw.sample(range(len(some)), DRAWN)]
-    others = [other for other in chosen if (some[other].title or some[other].text) != page]
-    beside = [other for other in pages[page] if other != place]
+    others = [other for other in chosen if _page(some[other]) != _page(own)]
+    beside = [other for other in pages[_page(own)] if other != place]
     right = [place, *draw.sample(beside, min(len(beside), 1))]
     draw.shuffle(right)
     forms = [[_form(some[one], wanted, draw) for one in places] for places in (right, others)]

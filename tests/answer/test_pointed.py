@@ -128,6 +128,12 @@ def test_what_the_built_in_reranker_points_at_is_said(question: str, says: str, 
     assert answer.citations[0].highlight is not None
 
 
+def test_words_say_what_the_built_in_reranker_does_not_point_at(builtin: Reranker) -> None:
+    question, texts = "西安交大由哪几个学校组成", (XIAN, CORS, HTTPS)
+    ranked = builtin.rerank(question, [hit(text, "。" if "。" in text else ".") for text in texts])
+    assert "西安医科大学" in ExtractiveAnswerer(min_probability=0.0).answer(question, ranked).text
+
+
 def test_the_right_one_of_many_sentences_is_said(builtin: Reranker) -> None:
     question = "西安交大由哪几个学校合并的"
     text = "".join(f"第{number}段讲的是天气和交通。" for number in range(60)) + XIAN.rpartition("\n")[2]

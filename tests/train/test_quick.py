@@ -1,4 +1,4 @@
-"""Quick dropout drops as torch's does: the same share, the same scale, the same attention, from the same seed."""
+"""What is quick on a CPU drops and attends as torch does: the same share, scale and attention, from the same seed."""
 
 from __future__ import annotations
 
@@ -95,12 +95,19 @@ def test_attention_in_bf16_is_as_near_to_exact_attention_as_torchs_own(mask: str
     gradients = torch.autograd.grad(expected.square().sum(), exact)
     rounded = [part.detach().bfloat16().requires_grad_() for part in exact]
     added = allowed if allowed is None or allowed.dtype == torch.bool else allowed.bfloat16()
+    torchs = attend(rounded, added)
     with (seen := _Seen()), quick_on_cpu(CPU):
         found = attend(rounded, added)
     assert "scaled_dot_product_attention" not in seen.names
-    torch.testing.assert_close(found.float(), expected, atol=0.02, rtol=0.02)
-    for ours, theirs in zip(torch.autograd.grad(found.float().square().sum(), rounded), gradients, strict=True):
-        torch.testing.assert_close(ours.float(), theirs, atol=0.05, rtol=0.05)
+    wanted = [expected, *gradients]
+    off = []
+    for output in (found, torchs):
+        parts = [output, *torch.autograd.grad(output.float().square().sum(), rounded)]
+        off.append(
+            [float((part.float() - exactly).detach().abs().mean()) for part, exactly in zip(parts, wanted, strict=True)]
+        )
+    assert max(off[0]) < 0.02
+    assert all(ours < 2 * theirs for ours, theirs in zip(*off, strict=True))
 
 
 def test_attention_drops_on_average_nothing() -> None:

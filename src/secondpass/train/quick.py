@@ -74,7 +74,7 @@ def _attention(
     is_causal: bool = False,
     **more: Any,
 ) -> Tensor:
-    """Compute attention as torch does where there is dropout: product, softmax, drop, product (arXiv:1706.03762)."""
+    """Compute attention one by one, product, softmax, drop, product (arXiv:1706.03762), where that is quicker."""
     short = query.dtype == torch.bfloat16 and key.shape[-2] <= _SHORT
     drops = 0 < dropout_p < 1
     if not (drops or short) or is_causal or more.get("enable_gqa"):
