@@ -175,14 +175,14 @@ def test_lists_without_an_order_are_ordered_by_bm25_and_lexical_reads_chinese_an
         turned = cities[number % 7 :] + cities[: number % 7]
         candidates[f"q{number}"] = tuple(Candidate(name) for name in turned)
     task = RankingTask("城市", queries, passages, qrels, candidates)
-    report = tune(
-        task, {"lexical": LexicalReranker()}, Wishes(keep_answer=0.8, prefer="cheap"), TuningOptions(min_grade=2)
-    )
+    lexical, cheap = {"lexical": LexicalReranker()}, Wishes(keep_answer=0.9, prefer="cheap")
+    report = tune(task, lexical, cheap, TuningOptions(min_grade=2, clock=FakeClock()))
     assert report.first_stage == "bm25"
     assert report.met
+    assert report.chosen.stages == (StageDepth("lexical", 1),)
     assert report.chosen.top_n == 1
     assert report.held_out.keep_answer.mean == 1.0
-    below = tune(task, {"lexical": LexicalReranker()}, None, TuningOptions(min_grade=1))
+    below = tune(task, lexical, None, TuningOptions(min_grade=1))
     assert below.held_out.keep_answer.mean == 1.0
     with pytest.raises(InputError, match="0 of 40 questions have a relevant passage"):
         tune(task, {"lexical": LexicalReranker()}, None, TuningOptions(min_grade=3))
