@@ -74,9 +74,12 @@ def prepare(model: TrainedModel, options: TrainOptions, accelerator: Accelerator
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Return the trained parameters: matrices apart from biases and norms, which do not decay, and an evidence head.
 
-    ``speed``: how many times a group's learning rate is that of the others.
+    ``speed``: how many times a group's learning rate is that of the others. Beside a teacher the head learns as the
+    body does: it is the teacher's, and right once the states are.
     """
-    head = {id(value) for value in module.head.parameters()} if isinstance(module, EvidenceScores) else set()
+    head: set[int] = set()
+    if isinstance(module, EvidenceScores) and not module.taught:
+        head = {id(value) for value in module.head.parameters()}
     trained = [value for value in module.parameters() if value.requires_grad]
     body = [value for value in trained if id(value) not in head]
     groups: list[dict[str, Any]] = [

@@ -7,7 +7,7 @@ needs no gradient either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from secondpass.models.pair_reading import longest_first
 from secondpass.models.tokenizer import TextTokenizer
 from secondpass.train.answer_places import PLACES, Places, answer_places
 from secondpass.train.groups import Group
+from secondpass.train.imitation import Seen, Teacher, imitation_losses
 from secondpass.train.mean_layer import KINDS, add_mean_layer
 from secondpass.train.packing import on_device, padded, planned
 from secondpass.train.quick import quick_on_cpu
@@ -112,15 +113,69 @@ class PairEncoder:
 
 
 class ClassifierScores(nn.Module):
-    """One logit for every pair of a step; a module of its own, so that what wraps modules (DDP, FSDP) sees one pass."""
+    """One logit for every pair of a step; a module of its own, so that what wraps modules (DDP, FSDP) sees one pass.
 
-    def __init__(self, model: nn.Module) -> None:
+    A ``teacher`` is imitated while the module trains.
+    """
+
+    def __init__(self, model: nn.Module, teacher: Teacher | None = None) -> None:
         super().__init__()
         self.model = model
+        self._teacher = teacher
+        self._states: list[Tensor] = []
 
     def forward(self, batches: Sequence[dict[str, Tensor]], order: Tensor) -> Tensor:
-        """Return float32 [P], the logits of all ``batches`` in the order in which their pairs were given."""
-        return torch.cat([self.logits(batch) for batch in embedded(self.model, batches)])[order]
+        """Return what is computed of all ``batches`` in the order in which their pairs were given.
+
+        float32 [P], their logits; or [P, 3], what is learned beside them behind each: where answers stand, and how far
+        it is from the teacher.
+        """
+        looked_up = embedded(self.model, batches)
+        return torch.cat([self.row(*pair) for pair in zip(batches, looked_up, strict=True)])[order]
+
+    @property
+    def taught(self) -> bool:
+        """Whether a teacher is imitated."""
+        return self._teacher is not None
+
+    def row(self, batch: dict[str, Tensor], looked_up: dict[str, Tensor]) -> Tensor:
+        """Return what is computed of one batch, given with the ids and with the vectors of its tokens."""
+        if not self._teacher or not self.training:
+            return self.logits(looked_up)
+        seen = self.seen(looked_up)
+        return torch.stack([seen.logits, torch.zeros_like(seen.logits), self.imitated(seen, batch)], dim=1)
+
+    def imitated(self, seen: Seen, batch: dict[str, Tensor]) -> Tensor:
+        """Return float32 [B], how far each pair is from what the teacher makes of it; 0 where nobody teaches."""
+        if not self._teacher or not self.training:
+            return torch.zeros_like(seen.logits)
+        return imitation_losses(seen, self._teacher.seen(batch), batch)
+
+    def seen(self, batch: dict[str, Tensor]) -> Seen:
+        """Return what the model makes of one batch; its states have to be kept (`keep_states`)."""
+        self._states = []
+        logits = self.logits(batch)
+        return Seen(logits, tuple(self._states), None)
+
+    def keep_states(self) -> None:
+        """Have the states before every layer but the first kept, for `seen`.
+
+        Raises:
+            InputError: the architecture has no such layers that are known.
+        """
+        base = getattr(self.model, str(self.model.base_model_prefix), None)
+        layers = getattr(getattr(base, "encoder", None), "layer", None)
+        if layers is None:
+            config: Any = self.model.config
+            raise InputError(
+                f"Evidence and a teacher's states are learned before an encoder's last layer; the architecture "
+                f"{config.model_type} has none that are known. Leave evidence and teacher out."
+            )
+        for layer in layers[1:] or layers:
+            layer.register_forward_pre_hook(self._keep)
+
+    def _keep(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._states.append(inputs[0])
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
         """Return float32 [B], the logits of one batch; where answers stand in it is not looked at."""
@@ -146,10 +201,13 @@ def embedded(model: Any, batches: Sequence[dict[str, Tensor]]) -> Sequence[dict[
     ]
 
 
-def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -> nn.Module:
+def open_classifier(
+    folder: Path, head: str, dropout: float | None, seed: int, smaller: Callable[[Any], Any] | None = None
+) -> nn.Module:
     """Open the encoder in ``folder`` as a classifier with one logit.
 
     ``head``: ``own`` keeps the model's, ``mean`` puts a new one on the mean of the tokens, ``first`` on the first.
+    ``smaller`` makes a smaller model of it first.
 
     Raises:
         InputError: the head is not there, or cannot be made for this architecture.
@@ -165,6 +223,8 @@ def open_classifier(folder: Path, head: str, dropout: float | None, seed: int) -
     fresh = [name for name in loaded["missing_keys"] if "classifier" in name or "score" in name]
     if head == "own" and fresh:
         raise InputError(f"The model at {folder} has no head of a reranker ({', '.join(fresh)}); take another head.")
+    if smaller:
+        model = smaller(model)
     if head == "mean":
         add_mean_layer(model)
     if model.config.model_type in KINDS:
@@ -247,16 +307,15 @@ def _padded(pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.de
         types[row, pair.second_start : len(pair.ids)] = 1
     arrays: dict[str, npt.NDArray[Any]] = {"input_ids": ids, "attention_mask": mask}
     arrays |= {"token_type_ids": types} if segments else {}
-    if any(pair.answers for pair in pairs):
-        arrays |= _places(pairs, ids.shape[1])
-    return on_device(arrays, device)
+    return on_device(arrays | _places(pairs, ids.shape[1]), device)
 
 
 def _places(pairs: Sequence[Pair], width: int) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return which tokens are the passage's, which begin an answer and which end one, bool [B, L] each."""
+    """Return which tokens are the passage's, and which begin and end an answer where any is known, bool [B, L]."""
     passage, firsts, lasts = (np.zeros((len(pairs), width), dtype=bool) for _ in PLACES)
     for row, pair in enumerate(pairs):
         passage[row, slice(*pair.passage)] = True
         for first, last in pair.answers:
             firsts[row, first] = lasts[row, last] = True
-    return dict(zip(PLACES, (passage, firsts, lasts), strict=True))
+    known = PLACES if firsts.any() else PLACES[:1]
+    return dict(zip(known, (passage, firsts, lasts), strict=False))

@@ -7,7 +7,7 @@ the sum of its places' probabilities (Clark and Gardner, arXiv:1710.10723), sinc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from secondpass.errors import InputError
 from secondpass.models.span_head import read_span_head
 from secondpass.models.weight_files import SPANS_FILE
-from secondpass.train.encoder import ClassifierScores, embedded
+from secondpass.train.encoder import ClassifierScores
+from secondpass.train.imitation import Seen, Teacher
 
 HEAD_SPEED = 20.0
 """How many times faster than the body the head learns: it is one new layer on states that mean much already."""
@@ -35,8 +35,8 @@ HEAD_LEFT = (
 class EvidenceScores(ClassifierScores):
     """A classifier that also says where the answer stands; the head in ``folder`` is taken up (None: a new one)."""
 
-    def __init__(self, model: nn.Module, folder: Path | None) -> None:
-        super().__init__(model)
+    def __init__(self, model: nn.Module, folder: Path | None, teacher: Teacher | None = None) -> None:
+        super().__init__(model, teacher)
         config: Any = model.config
         self.head = nn.Linear(config.hidden_size, 2)
         nn.init.zeros_(self.head.bias)
@@ -44,28 +44,18 @@ class EvidenceScores(ClassifierScores):
             known = read_span_head(folder, config.hidden_size)
             parts = {"weight": torch.from_numpy(known.weight), "bias": torch.from_numpy(known.bias)}
             self.head.load_state_dict(parts)
-        base = getattr(model, str(model.base_model_prefix), None)
-        layers = getattr(getattr(base, "encoder", None), "layer", None)
-        if layers is None:
-            raise InputError(
-                f"Evidence is learned from the states before an encoder's last layer; the architecture "
-                f"{config.model_type} has none that are known. Take evidence = 0."
-            )
-        self._states: list[Tensor] = []
-        layers[-1].register_forward_pre_hook(self._keep)
+        self.keep_states()
 
-    def forward(self, batches: Sequence[dict[str, Tensor]], order: Tensor) -> Tensor:
-        """Return float32 [P, 2]: the logit of each pair, and its loss of the places (0 where there are none)."""
-        rows = []
-        for batch in embedded(self.model, batches):
-            self._states.clear()
-            logits = self.logits(batch)
-            spans = self.head(self._states.pop()).float()  # (B, L, 2)
-            rows.append(torch.stack([logits, place_losses(spans, batch)], dim=1))
-        return torch.cat(rows)[order]
+    def row(self, batch: dict[str, Tensor], looked_up: dict[str, Tensor]) -> Tensor:
+        """Return float32 [B, 3]: each pair's logit, loss of the places, and distance from the teacher; 0 for none."""
+        seen = self.seen(looked_up)
+        assert seen.spans is not None
+        return torch.stack([seen.logits, place_losses(seen.spans, batch), self.imitated(seen, batch)], dim=1)
 
-    def _keep(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._states.append(inputs[0])
+    def seen(self, batch: dict[str, Tensor]) -> Seen:
+        """Return what the model makes of one batch, with where it points."""
+        seen = super().seen(batch)
+        return replace(seen, spans=self.head(seen.states[-1]).float())
 
     def save_head(self, folder: Path) -> None:
         """Write the head beside the checkpoint in ``folder``."""
@@ -87,6 +77,6 @@ def place_losses(spans: Tensor, batch: dict[str, Tensor]) -> Tensor:
     return losses
 
 
-def parted(output: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return the scores of a forward pass, float32 [P], and what is learned beside them, float32 [P], where it is."""
-    return (output[:, 0], output[:, 1]) if output.ndim == 2 else (output, None)
+def parted(output: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Return the scores of a forward pass, and its losses of places and of imitation where there are any, all [P]."""
+    return (output[:, 0], output[:, 1], output[:, 2]) if output.ndim == 2 else (output, None, None)

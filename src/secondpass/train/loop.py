@@ -116,6 +116,7 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
                 watch.see(value, line, spread / options.temperature)
             record = {"event": "step", "step": run.step, "steps": steps, "loss": value, "line": line, "spread": spread}
             record |= {"evidence": sums[2] / sums[3]} if sums[3] else {}
+            record |= {"imitation": sums[4] / len(groups)} if options.teacher else {}
             job.listener(record | {"rate": rate_of(optimizer), "seconds": run.seconds, "pairs": run.pairs})
             collapse = watch.collapse(run.step)
             stop = bool(asked) or bool(collapse and options.stop_on_collapse)
@@ -139,26 +140,30 @@ def _step(
 ) -> list[float]:
     """Take one step on this process's share of ``groups``.
 
-    Return the sums of its losses, of its spreads, and of what was lost on answers' places, and how many of those.
+    Return the sums of its losses, of its spreads, of what was lost on answers' places and how many of those, and of
+    what groups are away from the teacher.
     """
     mine: Sequence[Group] = share_of(groups, accelerator.process_index, accelerator.num_processes)
     mine = hardest(job.model, mine, job.options, accelerator)
     parts = [mine[place :: job.options.accumulation] for place in range(job.options.accumulation)]
     parts = [part for part in parts if part]
-    sums = torch.zeros(4, device=accelerator.device)
+    sums = torch.zeros(5, device=accelerator.device)
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         with nullcontext() if last else accelerator.no_sync(module), quick_on_cpu(accelerator.device):
             batches, order, shape = job.model.batches(part, accelerator.device)
             with accelerator.autocast():
-                scores, beside = parted(module(in_step(batches, job.options), order))
+                scores, places, apart = parted(module(in_step(batches, job.options), order))
             filled = shape(scores)
             losses = (loss(filled) * (filled.there.sum(dim=1) > 1)).sum()
-            learned = losses if beside is None else losses + job.options.evidence * beside.sum()
+            none = torch.zeros(1, device=accelerator.device)
+            places = none if places is None else places
+            imitated = none[0] if apart is None else apart.mean() * len(part)
+            learned = losses + job.options.evidence * places.sum() + job.options.imitate * imitated
             # Gradients of processes are averaged; every group of the step counts once.
             accelerator.backward(learned * accelerator.num_processes / len(groups))
-        places = torch.zeros(1, device=accelerator.device) if beside is None else beside.detach()
-        sums += torch.stack([losses.detach(), _spread(filled).sum(), places.sum(), (places > 0).sum()])
+        said = [losses, _spread(filled).sum(), places.sum(), (places > 0).sum(), imitated]
+        sums += torch.stack([one.detach() for one in said])
     if job.options.max_gradient_norm:
         accelerator.clip_grad_norm_(module.parameters(), job.options.max_gradient_norm)
     optimizer.step()
@@ -179,9 +184,9 @@ def _line(sizes: Sequence[int], options: TrainOptions) -> float | None:
     """Return the loss of a model that scores all passages alike of groups of ``sizes``.
 
     Of passages that were chosen for being hard it says nothing: a model that orders most of them well loses more. Nor
-    is it known what scores all alike lose against a teacher's.
+    is it known what scores all alike lose against a teacher's; and who imitates one learns its states first.
     """
-    if options.hardest_of or options.distil:
+    if options.hardest_of or options.distil or options.teacher:
         return None
     lines = [nothing_learned(options.loss, size, loss_options(options)) for size in sizes]
     known = [line for line in lines if line is not None]

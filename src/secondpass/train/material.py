@@ -71,7 +71,7 @@ def _check_teaching(examples: list[TrainExample], options: TrainOptions) -> None
             f"distil is {options.distil:g}, and no example of {options.train} has a teacher's scores; give pos_scores "
             "and neg_scores, or leave distil out."
         )
-    if options.evidence and not any(any(answers_of(example)) for example in examples):
+    if options.evidence and not options.teacher and not any(any(answers_of(example)) for example in examples):
         raise InputError(
             f"evidence is {options.evidence:g}, and no example of {options.train} names its answers, so that nothing "
             'says where they stand; give "answers": ["..."] beside the positives, or leave evidence out.'

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import importlib
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from secondpass.errors import InputError
 from secondpass.models.checkpoint import Checkpoint, read_checkpoint
 from secondpass.models.cross_encoder import position_limit
 from secondpass.models.module_list import transformer_folder
+from secondpass.models.quantize import calibration_texts
 from secondpass.models.span_head import read_span_head
 from secondpass.models.weight_files import SPANS_FILE
 from secondpass.rerank.blend import WITH_LEXICAL
+from secondpass.train.answer_places import PLACES
 from secondpass.train.encoder import ClassifierScores, PairEncoder, open_classifier, recompute_layers
 from secondpass.train.evidence import HEAD_KEPT, HEAD_LEFT, EvidenceScores
+from secondpass.train.groups import Group
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import TrainedModel
 from secondpass.train.saving import write_classifier
+from secondpass.train.smaller import make_smaller, size_of
+from secondpass.train.teacher import open_teacher
 
 _USUAL_TOKENS, _LEAST_TOKENS = 512, 16
 # What a family is made of, the one that `auto` takes first, and where it is opened.
@@ -39,7 +46,8 @@ _OPENERS = {
 _OWN = {
     "head": "cross-encoder", "evidence": "cross-encoder", "profile": "causal", "lora_rank": "causal",
     "lora_alpha": "causal", "lora_dropout": "causal", "lora_targets": "causal", "projection": "late-interaction",
-    "query_tokens": "late-interaction",
+    "query_tokens": "late-interaction", "teacher": "cross-encoder", "imitate": "cross-encoder",
+    "layers": "cross-encoder", "heads": "cross-encoder", "neurons": "cross-encoder",
 }  # fmt: skip
 
 
@@ -109,26 +117,41 @@ def _open_classifier(checkpoint: Checkpoint, options: TrainOptions) -> TrainedMo
     inner = transformer_folder(folder)
     dropout = options.dropout if options.dropout >= 0 else None
     head = _head(checkpoint, options)
-    module = open_classifier(inner, head, dropout, options.seed)
-    if options.gradient_checkpointing:
-        recompute_layers(module)
     segments = int(checkpoint.config.get("type_vocab_size") or 0)
     tokenizer = folder if (folder / "tokenizer.json").is_file() else inner
     max_tokens = longest_input(folder, position_limit(checkpoint), options)
     reader = PairEncoder(tokenizer, segments, max_tokens, int(checkpoint.config.get("pad_token_id") or 0))
+    module = open_classifier(inner, head, dropout, options.seed, _smaller(options, reader))
+    if options.gradient_checkpointing:
+        recompute_layers(module)
     write = partial(write_classifier, module, tokenizer, max_tokens)
     # Under a mean layer the states that a head read before are those of another place.
     known_head = folder if (folder / SPANS_FILE).is_file() and head != "mean" else None
+    teacher = open_teacher(options, module, tokenizer)
     if not options.evidence:
-        plain = TrainedModel(ClassifierScores(module), reader, write, head != "own", notes=_left(checkpoint))
+        scores = ClassifierScores(module, teacher)
+        if teacher:
+            scores.keep_states()
+        plain = TrainedModel(scores, reader, write, head != "own", notes=_left(checkpoint))
         return _with_old_evidence(plain, module, folder, known_head)
-    evidence = EvidenceScores(module, known_head)
+    evidence = EvidenceScores(module, known_head, teacher)
 
     def write_both(place: Path) -> None:
         write(place)
         evidence.save_head(place)
 
     return TrainedModel(evidence, reader, write_both, head != "own", notes=_left(checkpoint))
+
+
+def _smaller(options: TrainOptions, reader: PairEncoder) -> Callable[[Any], Any] | None:
+    """Return what makes a model as small as ``options`` say, by what it does with the texts of the package."""
+    size = size_of(options.layers, options.heads, options.neurons)
+    if not size:
+        return None
+    groups = [Group(query, (passage,), (1.0,)) for query, passage in calibration_texts()]
+    read = reader.batches(groups, torch.device("cpu")).inputs
+    batches = [{name: values for name, values in batch.items() if name not in PLACES} for batch in read]
+    return partial(make_smaller, size=size, batches=batches)
 
 
 def _with_old_evidence(model: TrainedModel, module: nn.Module, folder: Path, known_head: Path | None) -> TrainedModel:

@@ -80,6 +80,13 @@ class TrainOptions:
     distil: float = option(
         0.0, "Share of kl in the loss of questions whose passages have a teacher's scores (0: their labels alone)."
     )
+    teacher: str = option(
+        "", "Cross-encoder of the same tokens, such as the one this was made smaller from, that is imitated (none: no)."
+    )
+    imitate: float = option(1.0, "Weight of imitating the teacher beside the loss.")
+    layers: str = option("", "Layers of the start that stay, by number from 0, such as 0,2,5 (none: all).")
+    heads: int = option(0, "Attention heads that those of the start are joined to: half as many (0: none is joined).")
+    neurons: int = option(0, "Neurons of a feed-forward part that stay, those that matter most (0: all).")
     dev_share: float = option(0.1, "Share of the questions held back where no dev data is given.")
     dev_questions: int = option(500, "Most dev questions that are measured.")
     seed: int = option(13, "Of everything drawn at random.")
@@ -103,7 +110,7 @@ _LEAST: Mapping[str, float] = {
     "checkpoint_minutes": 0, "dev_questions": 1, "threads": 0, "temperature": 1e-6,
     "lora_rank": 0, "lora_alpha": 0, "lora_dropout": 0, "projection": 1, "query_tokens": 8,
     "positive_weight": 1e-6, "dev_share": 0, "margin": 0, "evidence": 0, "absolute": 0, "hardest_of": 0,
-    "distil": 0,
+    "distil": 0, "imitate": 0, "heads": 0, "neurons": 0,
 }  # fmt: skip
 
 

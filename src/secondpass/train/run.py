@@ -227,7 +227,7 @@ def _notes(job: Job, run: Run) -> tuple[str, ...]:
 
 def _write(job: Job, outcome: Outcome, source: Path, weights: dict[str, Any]) -> None:
     """Write the model from a module that is no longer wrapped, in f32, and the outcome beside the checkpoints."""
-    plain = open_model(source, replace(job.options, gradient_checkpointing=False, dropout=-1.0))
+    plain = open_model(source, replace(job.options, gradient_checkpointing=False, dropout=-1.0, teacher=""))
     if unknown := plain.module.load_state_dict(weights, strict=False).unexpected_keys:
         raise KeyError(f"trained weights without a place: {unknown[:3]}")
     plain.module.eval()
