@@ -120,6 +120,16 @@ def test_a_smaller_model_comes_nearer_and_the_teacher_stays(
     assert weights.keys() == load_file(learner / "model.safetensors").keys()
 
 
+def test_scores_that_are_all_alike_end_no_run_while_states_are_learned(
+    teacher: Path, learner: Path, lessons: Path, tmp_path: Path
+) -> None:
+    still = {"max_steps": 70, "evaluate_every": 70, "learning_rate": 0.0, "loss": "group_softmax", "batch_size": 2}
+    taught = run(settings(learner, lessons, tmp_path / "taught", teacher=str(teacher), **still))
+    assert (taught.run.step, taught.collapse) == (70, None)
+    alone = run(settings(learner, lessons, tmp_path / "alone", **still))
+    assert alone.collapse is not None
+
+
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     teacher: Path, learner: Path, lessons: Path, tmp_path: Path
 ) -> None:

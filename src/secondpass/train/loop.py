@@ -34,6 +34,9 @@ from secondpass.train.reading import TrainedModel
 from secondpass.train.scoring import measure_model
 from secondpass.train.watch import Collapse, Watch
 
+_STATES_FIRST = 1000
+"""Steps in which a model beside a teacher may score all passages alike: states come right first (docs/log.md)."""
+
 
 @dataclass(slots=True)
 class Run:
@@ -118,7 +121,8 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
             record |= {"evidence": sums[2] / sums[3]} if sums[3] else {}
             record |= {"imitation": sums[4] / len(groups)} if options.teacher else {}
             job.listener(record | {"rate": rate_of(optimizer), "seconds": run.seconds, "pairs": run.pairs})
-            collapse = watch.collapse(run.step)
+            states_first = bool(options.teacher) and run.step < _STATES_FIRST
+            collapse = None if states_first else watch.collapse(run.step)
             stop = bool(asked) or bool(collapse and options.stop_on_collapse)
             if run.step % every == 0 or run.step == steps:
                 _measure(job, run, module, accelerator)
