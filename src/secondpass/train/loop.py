@@ -32,10 +32,7 @@ from secondpass.train.options import TrainOptions
 from secondpass.train.quick import quick_on_cpu
 from secondpass.train.reading import TrainedModel
 from secondpass.train.scoring import measure_model
-from secondpass.train.watch import Collapse, Watch
-
-_STATES_FIRST = 1000
-"""Steps in which a model beside a teacher may score all passages alike: states come right first (docs/log.md)."""
+from secondpass.train.watch import STATES_FIRST, Collapse, Watch
 
 
 @dataclass(slots=True)
@@ -92,7 +89,7 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
     every = options.evaluate_every or max(1, steps // 10)
     module, optimizer = prepare(job.model, options, accelerator)
     run = _taken_up(job, module, optimizer, accelerator) if resume else Run()
-    watch = Watch(run.recent)
+    watch = Watch(run.recent, STATES_FIRST if options.teacher else 0)
     if run.step == 0:
         _measure(job, run, module, accelerator)
     before, started = run.seconds, time.monotonic()
@@ -121,8 +118,7 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
             record |= {"evidence": sums[2] / sums[3]} if sums[3] else {}
             record |= {"imitation": sums[4] / len(groups)} if options.teacher else {}
             job.listener(record | {"rate": rate_of(optimizer), "seconds": run.seconds, "pairs": run.pairs})
-            states_first = bool(options.teacher) and run.step < _STATES_FIRST
-            collapse = None if states_first else watch.collapse(run.step)
+            collapse = watch.collapse(run.step)
             stop = bool(asked) or bool(collapse and options.stop_on_collapse)
             if run.step % every == 0 or run.step == steps:
                 _measure(job, run, module, accelerator)

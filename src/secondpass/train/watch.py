@@ -11,6 +11,9 @@ _LEAST_DROP = 0.02
 _LEAST_SPREAD = 0.05
 """Standard deviation of a question's logits below which all are alike; untrained heads have 0.05, trained 1 to 3."""
 
+STATES_FIRST = 1000
+"""Steps in which a model beside a teacher may score all passages alike: states come right first (docs/log.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
@@ -35,10 +38,12 @@ class Collapse:
 class Watch:
     """Sees every step; ``recent`` is what it remembers of the last ones: loss, line and spread of each.
 
-    The line of a step is the loss of a model that has learnt nothing (None: not known for this loss).
+    Of the first ``silent`` steps nothing is said. The line of a step is the loss of a model that has learnt nothing
+    (None: not known for this loss).
     """
 
     recent: list[tuple[float, float | None, float]] = field(default_factory=list)
+    silent: int = 0
 
     def see(self, loss: float, line: float | None, spread: float) -> None:
         """Hear of one step."""
@@ -47,7 +52,7 @@ class Watch:
 
     def collapse(self, step: int) -> Collapse | None:
         """Return what is wrong, once enough steps were seen to say so."""
-        if len(self.recent) < _STEPS:
+        if len(self.recent) < _STEPS or step < self.silent:
             return None
         late = self.recent[_STEPS // 2 :]
         loss, spread = sum(one[0] for one in late) / len(late), sum(one[2] for one in late) / len(late)
