@@ -32,7 +32,7 @@ from secondpass.train.encoder import quiet, recompute_layers
 from secondpass.train.groups import Group
 from secondpass.train.opening import longest_input
 from secondpass.train.options import TrainOptions
-from secondpass.train.packing import on_device, padded, planned
+from secondpass.train.packing import padded, planned, tensors
 from secondpass.train.reading import StepBatches, TrainedModel
 from secondpass.train.saving import TOKENIZER_FILES, copy_files
 
@@ -104,7 +104,7 @@ class CausalReader:
         passages = [passage for one in read for passage in one.passages]
         sequences = [passage.sequences[0] for passage in passages]
         batches, order = planned([len(ids) for ids in sequences], device)
-        inputs = [_batch([sequences[index] for index in batch], device) for batch in batches]
+        inputs = [_batch([sequences[index] for index in batch]) for batch in batches]
         return StepBatches(inputs, order, len(passages), sum(passage.truncated for passage in passages))
 
     def fits(self, query: str, passage: str) -> bool:
@@ -112,9 +112,9 @@ class CausalReader:
         return not self._builder.inputs(query, [passage]).passages[0].truncated
 
 
-def _batch(sequences: Sequence[TokenIds], device: torch.device) -> dict[str, Tensor]:
+def _batch(sequences: Sequence[TokenIds]) -> dict[str, Tensor]:
     last = np.array([len(ids) - 1 for ids in sequences], dtype=np.int64)
-    return on_device({"input_ids": padded(sequences, 0), "last": last}, device)
+    return tensors({"input_ids": padded(sequences, 0), "last": last})
 
 
 def open_trained(checkpoint: Checkpoint, options: TrainOptions) -> TrainedModel:

@@ -29,7 +29,7 @@ from secondpass.train.answer_places import PLACES, Places, answer_places
 from secondpass.train.groups import Group
 from secondpass.train.imitation import Seen, Teacher, imitation_losses
 from secondpass.train.mean_layer import KINDS, add_mean_layer
-from secondpass.train.packing import on_device, padded, planned
+from secondpass.train.packing import padded, planned, tensors
 from secondpass.train.quick import quick_on_cpu
 from secondpass.train.reading import StepBatches
 
@@ -101,7 +101,7 @@ class PairEncoder:
         return Encoded(tuple(pairs), cut)
 
     def batches(self, groups: Sequence[Group], device: torch.device) -> StepBatches:
-        """Return the batches of all pairs of ``groups``, and the order of their logits."""
+        """Return the batches of all pairs of ``groups`` as ``device`` computes them, and the order of their logits."""
         encoded = [self.encode(group.query, group.passages, group.answers) for group in groups]
         pairs = [pair for one in encoded for pair in one.pairs]
         inputs, order = batches_of(pairs, self._pad_id, self._segments, device)
@@ -293,13 +293,13 @@ def _compute_first_token_only(layer: Any) -> None:
 def batches_of(
     pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.device
 ) -> tuple[list[dict[str, Tensor]], Tensor]:
-    """Return ``pairs`` as padded batches of like lengths, and int64 [P], where each pair's logit will stand."""
+    """Return ``pairs`` as padded batches of like lengths for ``device``, and int64 [P], where each logit will stand."""
     groups, order = planned([len(pair.ids) for pair in pairs], device)
-    batches = [_padded([pairs[index] for index in group], pad_id, segments, device) for group in groups]
+    batches = [_padded([pairs[index] for index in group], pad_id, segments) for group in groups]
     return batches, order
 
 
-def _padded(pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.device) -> dict[str, Tensor]:
+def _padded(pairs: Sequence[Pair], pad_id: int, segments: bool) -> dict[str, Tensor]:
     ids = padded([pair.ids for pair in pairs], pad_id)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)
     for row, pair in enumerate(pairs):
@@ -307,7 +307,7 @@ def _padded(pairs: Sequence[Pair], pad_id: int, segments: bool, device: torch.de
         types[row, pair.second_start : len(pair.ids)] = 1
     arrays: dict[str, npt.NDArray[Any]] = {"input_ids": ids, "attention_mask": mask}
     arrays |= {"token_type_ids": types} if segments else {}
-    return on_device(arrays | _places(pairs, ids.shape[1]), device)
+    return tensors(arrays | _places(pairs, ids.shape[1]))
 
 
 def _places(pairs: Sequence[Pair], width: int) -> dict[str, npt.NDArray[np.bool_]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,12 +27,11 @@ from secondpass.train.encoder import quiet, recompute_layers, set_dropout
 from secondpass.train.groups import Group
 from secondpass.train.late_folders import kept_form, new_form
 from secondpass.train.options import TrainOptions
-from secondpass.train.packing import on_device, padded, planned
+from secondpass.train.packing import padded, planned, tensors
 from secondpass.train.reading import StepBatches, TrainedModel
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MaxSimPlan:
+class MaxSimPlan(NamedTuple):
     """Where the vectors of questions and passages stand among those of all batches, counted over padded tokens.
 
     ``queries``: int64 [G, Q], ``passages``: int64 [P, L], with bool arrays of which places are there; ``group``: int64
@@ -119,7 +118,7 @@ class LateReader:
         queries, query_there = _rows(asked, firsts[: len(asked)])
         rows, there = _rows(read, firsts[len(asked) :])
         group = torch.tensor([number for number, one in enumerate(groups) for _ in one.passages])
-        plan = MaxSimPlan(*(part.to(device) for part in (queries, query_there, rows, there, group)))
+        plan = MaxSimPlan(queries, query_there, rows, there, group)
         cut = sum(
             one.truncated or questions[which].truncated for one, which in zip(passages, group.tolist(), strict=True)
         )
@@ -142,7 +141,7 @@ class LateReader:
                 mask[row, : sequences[index].attended] = 1
                 firsts[index] = start + row * ids.shape[1]
             start += ids.size
-            inputs.append(on_device({"input_ids": ids, "attention_mask": mask}, device))
+            inputs.append(tensors({"input_ids": ids, "attention_mask": mask}))
         return inputs, firsts
 
 

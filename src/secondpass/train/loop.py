@@ -18,11 +18,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from secondpass.train.ahead import Steps, StepWork, read_parts, reader_count, steps_ahead
 from secondpass.train.checkpoints import keep_only, latest_checkpoint, load_checkpoint, read_state, save_checkpoint
 from secondpass.train.development import MEASURES, Measured
 from secondpass.train.devices import in_step, prepare, summed
 from secondpass.train.evidence import parted
-from secondpass.train.groups import Group, Schedule, share_of, step_groups
+from secondpass.train.groups import Group, Schedule, share_of
 from secondpass.train.hardest import hardest
 from secondpass.train.interruption import Interruption
 from secondpass.train.losses import Groups, Loss, LossOptions, nothing_learned, open_loss
@@ -84,14 +85,15 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
     """Train ``job.model`` in place."""
     options = job.options
     loss = open_loss(options.loss, loss_options(options))
-    schedule = Schedule(len(job.material.examples), options.batch_size, options.seed)
-    steps = total_steps(options, schedule.examples)
+    steps = total_steps(options, len(job.material.examples))
     every = options.evaluate_every or max(1, steps // 10)
     module, optimizer = prepare(job.model, options, accelerator)
     run = _taken_up(job, module, optimizer, accelerator) if resume else Run()
     watch = Watch(run.recent, STATES_FIRST if options.teacher else 0)
     if run.step == 0:
         _measure(job, run, module, accelerator)
+    every_work = Steps(job.model.reader, job.material.examples, options, accelerator)
+    works = steps_ahead(every_work, run.step, steps, reader_count(options, accelerator))
     before, started = run.seconds, time.monotonic()
     saved, collapse, asked = run.seconds, None, 0.0
     with Interruption() as interruption:
@@ -99,10 +101,10 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
             for group in optimizer.param_groups:
                 group["lr"] = group["speed"] * options.learning_rate * rate_factor(progress, steps, options)
             torch.manual_seed(options.seed + run.step * 1009 + accelerator.process_index)  # of dropout
-            read = options.hardest_of or options.group_size
-            groups = step_groups(job.material.examples, schedule, run.step, read)
             module.train()
-            sums = _step(job, groups, module, optimizer, accelerator, loss)
+            work = next(works)
+            groups = work.groups
+            sums = _step(job, work, module, optimizer, accelerator, loss)
             sizes = [min(len(group.passages), options.group_size) for group in groups]
             ranked = [size for size in sizes if size > 1]
             # One clock, and one answer to whether to stop, for all processes.
@@ -136,22 +138,23 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
 
 
 def _step(
-    job: Job, groups: Sequence[Group], module: nn.Module, optimizer: Any, accelerator: Accelerator, loss: Loss
+    job: Job, work: StepWork, module: nn.Module, optimizer: Any, accelerator: Accelerator, loss: Loss
 ) -> list[float]:
-    """Take one step on this process's share of ``groups``.
+    """Take one step on this process's share of the groups of ``work``.
 
     Return the sums of its losses, of its spreads, of what was lost on answers' places and how many of those, and of
     what groups are away from the teacher.
     """
-    mine: Sequence[Group] = share_of(groups, accelerator.process_index, accelerator.num_processes)
-    mine = hardest(job.model, mine, job.options, accelerator)
-    parts = [mine[place :: job.options.accumulation] for place in range(job.options.accumulation)]
-    parts = [part for part in parts if part]
+    parts = work.parts
+    if parts is None:
+        mine: Sequence[Group] = share_of(work.groups, accelerator.process_index, accelerator.num_processes)
+        mine = hardest(job.model, mine, job.options, accelerator)
+        parts = read_parts(mine, job.model.reader, job.options, accelerator.device)
     sums = torch.zeros(5, device=accelerator.device)
-    for number, part in enumerate(parts):
+    for number, (part, read) in enumerate(parts):
         last = number == len(parts) - 1
         with nullcontext() if last else accelerator.no_sync(module), quick_on_cpu(accelerator.device):
-            batches, order, shape = job.model.batches(part, accelerator.device)
+            batches, order, shape = job.model.taken(read, part, accelerator.device)
             with accelerator.autocast():
                 scores, places, apart = parted(module(in_step(batches, job.options), order))
             filled = shape(scores)
@@ -161,7 +164,7 @@ def _step(
             imitated = none[0] if apart is None else apart.mean() * len(part)
             learned = losses + job.options.evidence * places.sum() + job.options.imitate * imitated
             # Gradients of processes are averaged; every group of the step counts once.
-            accelerator.backward(learned * accelerator.num_processes / len(groups))
+            accelerator.backward(learned * accelerator.num_processes / len(work.groups))
         said = [losses, _spread(filled).sum(), places.sum(), (places > 0).sum(), imitated]
         sums += torch.stack([one.detach() for one in said])
     if job.options.max_gradient_norm:

@@ -18,11 +18,11 @@ _PAD_BUDGET_CPU, _PAD_BUDGET_GPU = 4096, 65_536
 
 
 def planned(lengths: Sequence[int], device: torch.device) -> tuple[list[list[int]], Tensor]:
-    """Return which sequences go together, and int64 [P], where each one's number stands after all batches."""
+    """Return which sequences go together on ``device``, and int64 [P], where each one's number stands after them."""
     batches = plan(lengths, _PAD_BUDGET_CPU if device.type == "cpu" else _PAD_BUDGET_GPU)
     order = torch.empty(len(lengths), dtype=torch.long)
     order[torch.tensor([index for batch in batches for index in batch], dtype=torch.long)] = torch.arange(len(lengths))
-    return batches, order.to(device)
+    return batches, order
 
 
 def padded(sequences: Sequence[TokenIds], pad_id: int) -> npt.NDArray[np.int64]:
@@ -33,6 +33,6 @@ def padded(sequences: Sequence[TokenIds], pad_id: int) -> npt.NDArray[np.int64]:
     return ids
 
 
-def on_device(arrays: Mapping[str, npt.NDArray[Any]], device: torch.device) -> dict[str, Tensor]:
-    """Return arrays as tensors on ``device``."""
-    return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}
+def tensors(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Tensor]:
+    """Return arrays as tensors of the same memory."""
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
 from secondpass.models.engine import TokenIds
@@ -31,8 +32,9 @@ class Cutting:
 class StepBatches:
     """What a module computes of the pairs of a step.
 
-    ``inputs`` are padded batches; ``plan`` says how what is computed of them becomes float32 [P], the scores in the
-    order of the pairs, and goes to the module as it is. ``cut`` of the ``pairs`` did not fit whole.
+    ``inputs`` are padded batches, in the memory of the CPU; ``plan`` says how what is computed of them becomes float32
+    [P], the scores in the order of the pairs, and goes to the module as it is. ``cut`` of the ``pairs`` did not fit
+    whole.
     """
 
     inputs: list[dict[str, Tensor]]
@@ -68,7 +70,7 @@ class TextReader(TokenCounter, Protocol):
     """Reads questions and passages as one kind of model reads them when it serves."""
 
     def batches(self, groups: Sequence[Group], device: torch.device) -> StepBatches:
-        """Return the batches of all pairs of ``groups``."""
+        """Return the batches of all pairs of ``groups``, as many in one as ``device`` computes best."""
         ...
 
     def fits(self, query: str, passage: str) -> bool:
@@ -95,10 +97,16 @@ class TrainedModel:
 
     def batches(self, groups: Sequence[Group], device: torch.device) -> tuple[list[dict[str, Tensor]], Any, Fill]:
         """Return the batches of all pairs of ``groups``, the plan of their scores, and what puts them into groups."""
-        read = self.reader.batches(groups, device)
+        return self.taken(self.reader.batches(groups, device), groups, device)
+
+    def taken(
+        self, read: StepBatches, groups: Sequence[Group], device: torch.device
+    ) -> tuple[list[dict[str, Tensor]], Any, Fill]:
+        """Return what `batches` returns of pairs that were ``read`` before, and count what of them was cut."""
         self.cutting.pairs += read.pairs
         self.cutting.cut += read.cut
-        return read.inputs, read.plan, lambda scores: fill(scores, groups)
+        inputs, plan = send_to_device((read.inputs, read.plan), device, non_blocking=True)
+        return inputs, plan, lambda scores: fill(scores, groups)
 
 
 def fill(scores: Tensor, groups: Sequence[Group]) -> Groups:
