@@ -186,9 +186,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, nargs="+", default=[100, 1000], help="passages a job")
     parser.add_argument("--lengths", nargs="+", default=["mixed"], help="mixed, chunks, or tokens a passage")
     parser.add_argument("--batch", type=int, nargs="+", default=[32, 128], help="batch sizes of the peers")
-    parser.add_argument("--max-tokens", type=int, default=512, help="where all cut a pair")
+    parser.add_argument("--max-tokens", type=int, help="where all cut a pair (512; language models: 8192, nowhere)")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    # sentence-transformers cuts the end of a language model's form with the passage: all read passages whole instead.
+    options.max_tokens = options.max_tokens or (8192 if SHAPES[options.shape].causal else 512)
     with tempfile.TemporaryDirectory() as temporary:
         folder = make_model(SHAPES[options.shape], Path(temporary))
         some = entries(folder, options)

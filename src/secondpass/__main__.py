@@ -2,4 +2,5 @@
 
 from secondpass.cli.main import main
 
-main()
+if __name__ == "__main__":  # processes that read ahead in training import this module too
+    main()

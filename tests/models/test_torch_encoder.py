@@ -20,7 +20,7 @@ from transformers import (
 from secondpass.errors import InputError
 from secondpass.models import torch_attention, torch_encoder
 from secondpass.models.engine import Batch, EngineOptions
-from secondpass.models.torch_attention import Layout, attend
+from secondpass.models.torch_attention import Layout, attend, bounds
 from secondpass.models.torch_encoder import TorchEncoderEngine
 from secondpass.models.torch_engine import open_torch_engine
 from secondpass.models.torch_linear import make_linear, packed_weights_work
@@ -201,22 +201,36 @@ def test_an_operator_that_gives_other_numbers_is_not_used(monkeypatch):
     assert not packed_weights_work(torch.float32)
 
 
-def test_varlen_attention_gets_each_sequences_own_keys(monkeypatch):
+def test_packed_attention_gets_each_sequences_own_keys(monkeypatch):
     """The call for GPUs, with torch's CPU attention in place of the kernel."""
 
-    def kernel(query, key, value, query_starts, key_starts, *longest, scale):
-        assert longest == (40, 33)
+    def kernel(query, key, value, query_starts, key_starts, *rest, scale):
+        assert rest == (40, 33, 0.0, False, False)
         parts = []
         pairs = zip(itertools.pairwise(query_starts), itertools.pairwise(key_starts), strict=True)
         for (q0, q1), (k0, k1) in pairs:
             q, k, v = (x.transpose(0, 1) for x in (query[q0:q1], key[k0:k1], value[k0:k1]))
             parts.append(torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=scale).transpose(0, 1))
-        return torch.cat(parts)
+        return (torch.cat(parts),)
 
-    monkeypatch.setattr(torch_attention, "varlen_attn", kernel)
+    monkeypatch.setattr(torch_attention, "_flash_attention", kernel)
+    monkeypatch.setattr(torch_attention, "_has_flash_attention", lambda device: True)
     qkv = torch.randn((50, 3, 2, 8), generator=torch.Generator().manual_seed(5))
     layout = Layout((0, 10, 50), (10, 33))
-    assert (torch_attention._attend_varlen(qkv, layout) - attend(qkv, layout)).abs().max() < 1e-6
+    assert bounds(layout.starts, layout.attended, torch.device("cpu")) is None
+    there = bounds_on_cpu(monkeypatch, layout)
+    assert there.rows.tolist() == [*range(43)]
+    assert (torch_attention._attend_packed(qkv, there) - attend(qkv, layout)).abs().max() < 1e-6
+    assert bounds_on_cpu(monkeypatch, Layout((0, 10, 50), (10, 40))).rows is None
+
+
+def bounds_on_cpu(monkeypatch, layout):
+    class Cuda:
+        type = "cuda"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "to", lambda tensor, device: tensor)
+        return bounds(layout.starts, layout.attended, Cuda())
 
 
 def test_old_names_of_norms_and_half_precision_files_are_read(folders, engines, tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from accelerate import Accelerator
@@ -65,7 +63,7 @@ def test_what_a_reader_cannot_read_ends_the_run_with_its_words(reranker, lessons
     options = make_options(settings(reranker, lessons, tmp_path / "out"), "test")
     examples = [TrainExample("问题", (5,), ("段落",))]
     steps = Steps(open_model(reranker, options).reader, examples, options, Accelerator(cpu=True))
-    with pytest.raises(Exception, match="TextInputSequence|TextEncodeInput|int"):
+    with pytest.raises(Exception, match=r"TextInputSequence|TextEncodeInput|int"):
         list(steps_ahead(steps, 0, 1, 1))
 
 

@@ -22,10 +22,11 @@ from secondpass.errors import InputError
 from secondpass.models.batching import BUDGET_TOKENS, make_batch, plan, run_batches
 from secondpass.models.causal_pairs import QueryInputs
 from secondpass.models.engine import Batch, EngineOptions, Precision, TokenIds
+from secondpass.models.torch_device import plan_no_shapes
 from secondpass.types import FloatArray
 
 DTYPES: dict[str, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
-GPU_BUDGET_TOKENS = 16_384
+GPU_BUDGET_TOKENS = 65_536
 _LEAST_SHARED_TOKENS = 8
 """A shorter common beginning is not worth a forward pass of its own."""
 
@@ -51,6 +52,8 @@ def check_options(options: EngineOptions, what: str) -> None:
         raise InputError(f"{what} runs in f32 or bf16; {options.precision!r} was asked for.")
     if options.device != "cpu" and not torch.cuda.is_available() and options.device.startswith("cuda"):
         raise InputError(f"The device {options.device!r} was asked for, and torch finds no CUDA device here.")
+    if options.device.startswith("cuda"):
+        plan_no_shapes()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
 
@@ -126,7 +129,8 @@ class CausalEngine:
     def values(self, inputs: QueryInputs) -> FloatArray:
         """Return float32 [B, C] logits, in the order of the sequences."""
         sequences = inputs.sequences
-        shared = shared_length(sequences) if len(sequences) > 1 else 0
+        # A GPU computes a beginning again sooner than it copies its keys and values beside every sequence.
+        shared = shared_length(sequences) if len(sequences) > 1 and self._device.type == "cpu" else 0
         if shared < _LEAST_SHARED_TOKENS:
             return self._batches(sequences, None)
         return self._batches([ids[shared:] for ids in sequences], self._begin(sequences[0][:shared]))

@@ -34,7 +34,7 @@ from secondpass.types import FloatArray, PassageScore, Scale, Span
 
 _log = logging.getLogger(__name__)
 _LEAST_TOKENS = 32
-_BUDGET_TOKENS_GPU = 32 * BUDGET_TOKENS
+_BUDGET_TOKENS_GPU = 64 * BUDGET_TOKENS
 # Positions of these count from after the padding id, so that the table holds that many rows more than tokens.
 _SHIFTED_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"})
 

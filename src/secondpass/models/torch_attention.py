@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,12 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from secondpass.models.torch_linear import product
 
-try:
-    from torch.nn.attention.varlen import varlen_attn
-except ImportError:  # an older torch
-    varlen_attn = None  # type: ignore[assignment]
-_HAS_VARLEN = varlen_attn is not None and "scale" in inspect.signature(varlen_attn).parameters
-
+_flash_attention: Any = torch.ops.aten._flash_attention_forward
 # Tokens looked at x numbers per head. Measured on one core of a Zen 5, GFLOP/s of torch's attention / head by head:
 # 170 x 32: 58 / 54, 300 x 32: 69 / 85, 500 x 32: 79 / 111, 60 x 64: 54 / 26, 170 x 64: 72 / 86, 500 x 64: 89 / 143.
 _LEAST_FOR_PRODUCTS = 8192
@@ -26,11 +24,28 @@ _SMALLEST_SUM = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where sequences begin among the rows that ask and among those that are looked at, int32 [B + 1], on a GPU.
+
+    ``rows``: int64, those looked at; None: all. ``longest``: the most rows of a sequence that ask, and that are seen.
+    """
+
+    asking: Tensor
+    seen: Tensor
+    rows: Tensor | None
+    longest: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
-    """Where sequences lie: rows ``[starts[i], starts[i + 1])``, of which the first ``attended[i]`` are looked at."""
+    """Where sequences lie: rows ``[starts[i], starts[i + 1])``, of which the first ``attended[i]`` are looked at.
+
+    ``bounds`` says the same to a GPU, brought there once for all layers.
+    """
 
     starts: tuple[int, ...]
     attended: tuple[int, ...]
+    bounds: Bounds | None = None
 
     def __len__(self) -> int:
         return len(self.attended)
@@ -49,7 +64,7 @@ def turned(qkv: Tensor, layout: Layout, cosines: Tensor, sines: Tensor) -> Tenso
     ``cosines`` and ``sines`` are float32 [positions, D].
     """
     lengths = [end - start for start, end, _ in layout.stretches()]
-    places = torch.cat([torch.arange(length, device=qkv.device) for length in lengths])
+    places = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])).to(qkv.device)
     pairs = qkv[:, :2].float()  # (T, 2, heads, D)
     first, second = pairs.chunk(2, dim=-1)
     other = torch.cat([-second, first], dim=-1)
@@ -63,8 +78,8 @@ def attend(qkv: Tensor, layout: Layout, onednn: bool = False) -> Tensor:
     On a GPU all sequences are one call. On a CPU each is computed by itself, in the way that was measured to be the
     fastest for its length; ``onednn`` says that `torch_linear.product` may be used.
     """
-    if qkv.is_cuda and qkv.dtype != torch.float32 and _HAS_VARLEN:
-        return _attend_varlen(qkv, layout)
+    if layout.bounds is not None and qkv.dtype != torch.float32:
+        return _attend_packed(qkv, layout.bounds)
     tokens, _, heads, size = qkv.shape
     context = qkv.new_empty(tokens, heads, size)
     for start, end, seen in layout.stretches():
@@ -111,31 +126,41 @@ def _attend_sums(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return product[..., :size] / product[..., size:]
 
 
-def _attend_varlen(qkv: Tensor, layout: Layout) -> Tensor:
-    tokens, _, heads, size = qkv.shape
-    stretches = layout.stretches()
-    query, key, value = qkv.unbind(1)
-    if any(end != seen for _, end, seen in stretches):
-        kept = torch.cat([torch.arange(start, seen, device=qkv.device) for start, _, seen in stretches])
-        key, value = key[kept], value[kept]
-    query_starts = _cumulative([end - start for start, end, _ in stretches], qkv.device)
-    key_starts = _cumulative(list(layout.attended), qkv.device)
-    longest = max(end - start for start, end, _ in stretches)
-    context = varlen_attn(
-        query.contiguous(),
-        key.contiguous(),
-        value.contiguous(),
-        query_starts,
-        key_starts,
-        longest,
-        max(layout.attended),
-        scale=1.0,
+def bounds(starts: Sequence[int], attended: Sequence[int], device: torch.device) -> Bounds | None:
+    """Return the bounds of sequences for attention in one call; None where ``device`` cannot compute it so."""
+    if device.type != "cuda" or not _has_flash_attention(device):
+        return None
+    lengths = np.diff(starts)
+    rows = None
+    if list(attended) != lengths.tolist():
+        seen = [np.arange(start, start + count) for start, count in zip(starts, attended, strict=False)]
+        rows = torch.from_numpy(np.concatenate(seen)).to(device)
+    asking, looked_at = (
+        torch.from_numpy(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)).to(device)
+        for counts in (lengths, attended)
     )
-    return context.reshape(tokens, heads * size)  # type: ignore[union-attr]
+    return Bounds(asking, looked_at, rows, (int(lengths.max()), max(attended)))
 
 
-def _cumulative(lengths: list[int], device: torch.device) -> Tensor:
-    return functional.pad(torch.tensor(lengths, device=device).cumsum(0), (1, 0)).to(torch.int32)
+@lru_cache
+def _has_flash_attention(device: torch.device) -> bool:
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def _attend_packed(qkv: Tensor, where: Bounds) -> Tensor:
+    """Compute attention of all sequences in one call (Dao, arXiv:2307.08691).
+
+    The operator is the one under torch's ``varlen_attn``, which not every torch that runs here has with a scale.
+    """
+    tokens, _, heads, size = qkv.shape
+    query, key, value = qkv.unbind(1)
+    if where.rows is not None:
+        key, value = key[where.rows], value[where.rows]
+    context: Tensor = _flash_attention(
+        query.contiguous(), key.contiguous(), value.contiguous(), where.asking, where.seen, *where.longest,
+        0.0, False, False, scale=1.0,
+    )[0]  # fmt: skip
+    return context.reshape(tokens, heads * size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,15 @@ _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfl
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
+def plan_no_shapes() -> None:
+    """Keep cuDNN's attention out of this process: it is planned anew for every shape, and lengths of texts vary.
+
+    A plan took 10 to 1,000 times as long as computing what it was made for (docs/log.md); torch's own kernels need
+    none.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def open_device(name: str) -> torch.device:
     """Return the device ``name``.
 
@@ -26,6 +35,8 @@ def open_device(name: str) -> torch.device:
         raise InputError(f"There is no device {name!r}; accepted are cpu, cuda, cuda:1 and so on.") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"The device {name} is not here: torch finds {torch.cuda.device_count()} CUDA devices.")
+    if device.type == "cuda":
+        plan_no_shapes()
     return device
 
 

@@ -22,7 +22,7 @@ from secondpass.errors import InputError
 from secondpass.models.engine import Batch, EngineOptions, Head, Precision
 from secondpass.models.rotary_shape import Rotation
 from secondpass.models.span_head import beside_tokens, read_span_head
-from secondpass.models.torch_attention import FirstTokenAttention, Layout, attend, turned
+from secondpass.models.torch_attention import FirstTokenAttention, Layout, attend, bounds, turned
 from secondpass.models.torch_device import memory_errors, number_type, open_device
 from secondpass.models.torch_linear import Linear, make_linear, packed_weights_work
 from secondpass.models.torch_weights import Activation, EncoderShape, Weights, read_shape
@@ -117,7 +117,7 @@ class TorchEncoderEngine:
         if longest > self._shape.max_tokens:
             raise InputError(f"The model has positions for {self._shape.max_tokens} tokens; the input has {longest}.")
         with self._lock, memory_errors(), torch.inference_mode():
-            layout = _layout(batch)
+            layout = _layout(batch, self._device)
             x = self._embed(batch)
             for layer in self._layers[:-1]:
                 x = self._forward(layer, x, layout)
@@ -224,10 +224,11 @@ def _numbers(output: Tensor) -> FloatArray:
     return np.asarray(output.cpu().numpy(), dtype=np.float32)
 
 
-def _layout(batch: Batch) -> Layout:
+def _layout(batch: Batch, device: torch.device) -> Layout:
     lengths = [len(ids) for ids in batch.ids]
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    return Layout(tuple(starts.tolist()), tuple(batch.attended or lengths))
+    starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+    attended = tuple(batch.attended or lengths)
+    return Layout(tuple(starts), attended, bounds(starts, attended, device))
 
 
 def _firsts(x: Tensor, layout: Layout) -> Tensor:

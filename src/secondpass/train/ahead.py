@@ -54,9 +54,7 @@ class Steps(Dataset[StepWork]):
         return StepWork(groups, read_parts(mine, self._reader, options, self._device))
 
 
-def read_parts(
-    groups: Sequence[Group], reader: TextReader, options: TrainOptions, device: torch.device
-) -> list[Part]:
+def read_parts(groups: Sequence[Group], reader: TextReader, options: TrainOptions, device: torch.device) -> list[Part]:
     """Return ``groups`` in the parts in which a step is computed, read."""
     parts = [groups[place :: options.accumulation] for place in range(options.accumulation)]
     return [(part, reader.batches(part, device)) for part in parts if part]
@@ -69,7 +67,7 @@ def steps_ahead(steps: Steps, first: int, last: int, readers: int) -> Iterator[S
         return
     loader: Any = DataLoader(
         _Packed(steps), batch_size=None, sampler=range(first, last), num_workers=readers, collate_fn=_as_it_is,
-        worker_init_fn=_begin, generator=torch.Generator(), multiprocessing_context="fork",
+        worker_init_fn=_begin, generator=torch.Generator(), multiprocessing_context="spawn",
     )  # fmt: skip
     yield from map(_unpacked, loader)
 

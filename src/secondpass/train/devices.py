@@ -16,6 +16,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from secondpass.errors import InputError
+from secondpass.models.torch_device import plan_no_shapes
 from secondpass.train.evidence import HEAD_SPEED, EvidenceScores
 from secondpass.train.groups import Group
 from secondpass.train.options import TrainOptions
@@ -38,6 +39,8 @@ def open_accelerator(options: TrainOptions) -> Accelerator:
     # Told nothing, accelerate lets every process without a GPU train a whole model of its own.
     on_cpu = processes > 1 and not torch.accelerator.is_available()
     accelerator = Accelerator(mixed_precision=_precision(options), cpu=on_cpu)
+    if accelerator.device.type == "cuda":
+        plan_no_shapes()
     if accelerator.num_processes != processes:
         raise InputError(
             f"{processes} processes were started, and accelerate knows of {accelerator.num_processes}; it has no way "
