@@ -1,9 +1,9 @@
 """How much word counts add to what the model reads: the share that orders dev lists best, and the line that calibrates.
 
-For each language the share of the `lexical` log-odds is tried from nothing to twice the model's own, and of those whose
-mean nDCG@10, every set counting the same, is within a point of the best, the middle one is taken: lists are few, their
-mean has a standard error of more than a point, and the best alone is chance. Where question and passage differ in
-language words say nothing. Then a line makes chances of the sum (`calibration`).
+For each language the share of the `lexical` log-odds is tried from nothing to twice the model's own, on lists as they
+come, and of those whose mean nDCG@10, every set counting the same, is within a point of the best, the middle one is
+taken: lists are few, their mean has a standard error of more than a point, and the best alone is chance. Where question
+and passage differ in language words say nothing. Then a line makes chances of the sum (`calibration`).
 """
 
 from __future__ import annotations
@@ -85,17 +85,21 @@ def fit_ratio(lists: Sequence[ScoredList]) -> float:
     return float(np.median(RATIOS[reached >= reached.max() - AS_GOOD]))
 
 
-def fit_share(lists: Sequence[ScoredList], kind: str) -> Share:
-    """Return the share of one kind of pairs."""
-    ratio = 0.0 if kind == CROSSING else fit_ratio(lists)
+def fit_share(lists: Sequence[ScoredList], given: Sequence[ScoredList], kind: str) -> Share:
+    """Return the share of one kind of pairs: how much words count by lists as they come, the chances by ``lists``."""
+    return _calibrated(lists, 0.0 if kind == CROSSING else fit_ratio(given))
+
+
+def _calibrated(lists: Sequence[ScoredList], ratio: float) -> Share:
     together = np.concatenate([one.together(Share(1.0, ratio, 0.0)) for one in lists])
     line = fit_line(together, np.concatenate([one.relevant for one in lists]))
     return Share(round(line.slope, 4), round(line.slope * ratio, 4), round(line.shift, 4))
 
 
-def fit_shares(lists: Sequence[ScoredList]) -> dict[str, Share]:
+def fit_shares(lists: Sequence[ScoredList], given: Sequence[ScoredList]) -> dict[str, Share]:
     """Return the shares of all kinds of pairs."""
-    return {kind: fit_share([one for one in lists if one.kind == kind], kind) for kind in KINDS}
+    of_kind = [[[one for one in some if one.kind == kind] for some in (lists, given)] for kind in KINDS]
+    return {kind: fit_share(*both, kind) for kind, both in zip(KINDS, of_kind, strict=True)}
 
 
 def whole_line(lists: Sequence[ScoredList]) -> Line:
@@ -104,14 +108,15 @@ def whole_line(lists: Sequence[ScoredList]) -> Line:
     return fit_line(np.concatenate([one.scores for one in same]), np.concatenate([one.relevant for one in same]))
 
 
-def calibration_errors(lists: Sequence[ScoredList], folds: int = 2) -> dict[str, float]:
-    """Return the expected calibration error of each kind of pairs, each half of the lists by shares of the other."""
+def calibration_errors(lists: Sequence[ScoredList], shares: Mapping[str, Share], folds: int = 2) -> dict[str, float]:
+    """Return the expected calibration error of each kind of pairs, each half of the lists by the line of the other."""
     found = {}
     for kind in KINDS:
         members = [one for one in lists if one.kind == kind]
         chances, relevant = [], []
         for fold in range(folds):
-            share = fit_share([one for place, one in enumerate(members) if place % folds != fold], kind)
+            rest = [one for place, one in enumerate(members) if place % folds != fold]
+            share = _calibrated(rest, shares[kind].lexical / shares[kind].score)
             for one in members[fold::folds]:
                 chances.append(one.together(share))
                 relevant.append(one.relevant)

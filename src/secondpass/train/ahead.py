@@ -76,8 +76,9 @@ def reader_count(options: TrainOptions, accelerator: Accelerator) -> int:
     """Return how many processes read ahead for this one: none beside a CPU, else its share of the cores, less one."""
     if accelerator.device.type != "cuda" or options.hardest_of:
         return 0
-    cores = options.threads or (os.cpu_count() or 1) // accelerator.num_processes
-    return min(cores - 1, _MOST_READERS)
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = options.threads or here // accelerator.num_processes
+    return max(0, min(cores - 1, _MOST_READERS))
 
 
 class _Packed(Dataset[StepWork]):
