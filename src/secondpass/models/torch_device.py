@@ -17,8 +17,8 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ba
 def plan_no_shapes() -> None:
     """Keep cuDNN's attention out of this process: it is planned anew for every shape, and lengths of texts vary.
 
-    A plan took 10 to 1,000 times as long as computing what it was made for (docs/log.md); torch's own kernels need
-    none.
+    With it a step of training took 7 to 18 seconds, in this call, on an H200 (docs/log.md); torch's own kernels need no
+    plans.
     """
     torch.backends.cuda.enable_cudnn_sdp(False)
 

@@ -96,9 +96,10 @@ def _unpacked(work: StepWork) -> StepWork:
 
 
 def _converted(work: StepWork, convert: Any) -> StepWork:
+    if work.parts is None:
+        return work
     parts = [
-        (groups, replace(read, inputs=convert(read.inputs), plan=convert(read.plan)))
-        for groups, read in work.parts or ()
+        (groups, replace(read, inputs=convert(read.inputs), plan=convert(read.plan))) for groups, read in work.parts
     ]
     return replace(work, parts=parts)
 
