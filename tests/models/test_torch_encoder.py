@@ -204,24 +204,48 @@ def test_an_operator_that_gives_other_numbers_is_not_used(monkeypatch):
 def test_packed_attention_gets_each_sequences_own_keys(monkeypatch):
     """The call for GPUs, with torch's CPU attention in place of the kernel."""
 
-    def kernel(query, key, value, query_starts, key_starts, *rest, scale):
-        assert rest == (40, 33, 0.0, False, False)
-        parts = []
-        pairs = zip(itertools.pairwise(query_starts), itertools.pairwise(key_starts), strict=True)
-        for (q0, q1), (k0, k1) in pairs:
-            q, k, v = (x.transpose(0, 1) for x in (query[q0:q1], key[k0:k1], value[k0:k1]))
-            parts.append(torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=scale).transpose(0, 1))
-        return (torch.cat(parts),)
-
-    monkeypatch.setattr(torch_attention, "_flash_attention", kernel)
-    monkeypatch.setattr(torch_attention, "_has_flash_attention", lambda device: True)
+    seen = []
+    kernel_on_cpu(monkeypatch, seen)
     qkv = torch.randn((50, 3, 2, 8), generator=torch.Generator().manual_seed(5))
     layout = Layout((0, 10, 50), (10, 33))
     assert bounds(layout.starts, layout.attended, torch.device("cpu")) is None
     there = bounds_on_cpu(monkeypatch, layout)
     assert there.rows.tolist() == [*range(43)]
     assert (torch_attention._attend_packed(qkv, there) - attend(qkv, layout)).abs().max() < 1e-6
+    assert seen == [(40, 33, 0.0, False, False)]
     assert bounds_on_cpu(monkeypatch, Layout((0, 10, 50), (10, 40))).rows is None
+
+
+def test_packed_attention_of_first_tokens_gives_what_padding_gives(monkeypatch):
+    kernel_on_cpu(monkeypatch, [])
+    draw = torch.Generator().manual_seed(6)
+    query, query_bias, key, value, bias = (
+        torch.randn(size, generator=draw) for size in ((16, 16), (16,), (2, 8, 16), (2, 16, 8), (16,))
+    )
+    first = torch_attention.FirstTokenAttention(query, query_bias, key, value, bias)
+    x, layout = torch.randn((50, 16), generator=draw), Layout((0, 10, 50), (10, 33))
+    queries = torch.nn.functional.linear(x[[0, 10]], query, query_bias)
+    packed = first._packed(queries, x, bounds_on_cpu(monkeypatch, layout))
+    assert (packed - first(x, layout)).abs().max() < 1e-4
+
+
+def kernel_on_cpu(monkeypatch, seen):
+    """Put torch's CPU attention in place of the kernel; ``seen`` hears what it was asked."""
+
+    def kernel(query, key, value, query_starts, key_starts, *rest, scale):
+        seen.append(rest)
+        parts = []
+        pairs = zip(itertools.pairwise(query_starts), itertools.pairwise(key_starts), strict=True)
+        for (q0, q1), (k0, k1) in pairs:
+            q, k, v = (x.transpose(0, 1)[None] for x in (query[q0:q1], key[k0:k1], value[k0:k1]))
+            one = torch.nn.functional.scaled_dot_product_attention(
+                q, k, v, scale=scale, is_causal=rest[3], enable_gqa=True
+            )
+            parts.append(one[0].transpose(0, 1))
+        return (torch.cat(parts),)
+
+    monkeypatch.setattr(torch_attention, "_flash_attention", kernel)
+    monkeypatch.setattr(torch_attention, "_has_flash_attention", lambda device: True)
 
 
 def bounds_on_cpu(monkeypatch, layout):
@@ -229,7 +253,7 @@ def bounds_on_cpu(monkeypatch, layout):
         type = "cuda"
 
     with monkeypatch.context() as patch:
-        patch.setattr(torch.Tensor, "to", lambda tensor, device: tensor)
+        patch.setattr(torch_attention, "sent", lambda array, _: torch.from_numpy(array))
         return bounds(layout.starts, layout.attended, Cuda())
 
 

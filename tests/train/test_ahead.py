@@ -76,5 +76,5 @@ def test_nothing_is_read_ahead_beside_a_cpu_nor_where_the_model_chooses():
         device, num_processes = torch.device("cuda"), 1
 
     assert reader_count(TrainOptions(threads=4), Cuda()) == 3
-    assert reader_count(TrainOptions(threads=64), Cuda()) == 12
+    assert reader_count(TrainOptions(threads=64), Cuda()) == 4
     assert reader_count(TrainOptions(threads=4, hardest_of=8), Cuda()) == 0

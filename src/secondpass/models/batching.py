@@ -1,27 +1,32 @@
 """From lengths to batches, and batches through an engine: the one planner of all engines.
 
 Sequences are sorted by their exact number of tokens and cut into batches so that little is computed for padding. On a
-CPU a batch of about a thousand tokens is as fast per token as a large one, and wastes less.
+CPU a batch of about a thousand tokens is as fast per token as a large one, and wastes less; a GPU wants large ones.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from secondpass.errors import InputError
-from secondpass.models.engine import Batch, EncoderEngine, TokenIds
+from secondpass.models.engine import Batch, EncoderEngine, Pending, StartingEngine, TokenIds
 from secondpass.types import FloatArray
 
 _log = logging.getLogger(__name__)
 
+Planner: TypeAlias = Callable[[Sequence[int]], list[list[int]]]
+"""From lengths to batches of indices into them; each index stands in exactly one."""
 BUDGET_TOKENS = 1024
 WIDTH_MULTIPLE = 8
 OVERHEAD_TOKENS = 16
 """What starting one more batch costs, in tokens' worth of computing."""
+GPU_BUDGET_TOKENS, GPU_OVERHEAD_TOKENS = 65_536, 4096
+"""The same on a GPU, which computes some 300,000 tokens a second and starts hundreds of kernels a batch."""
 
 
 def rounded_width(length: int, multiple: int = WIDTH_MULTIPLE, limit: int | None = None) -> int:
@@ -66,6 +71,29 @@ def plan(
     return batches
 
 
+def plan_on(device: str, lengths: Sequence[int]) -> list[list[int]]:
+    """Return the batches of `plan` for an engine that pads, as they suit ``device`` (cpu, cuda, cuda:1)."""
+    if device == "cpu":
+        return plan(lengths)
+    return plan(lengths, GPU_BUDGET_TOKENS, overhead_tokens=GPU_OVERHEAD_TOKENS)
+
+
+def filled(lengths: Sequence[int], budget_tokens: int = GPU_BUDGET_TOKENS) -> list[list[int]]:
+    """Return batches of indices into ``lengths``, in their order, of at most ``budget_tokens`` real tokens.
+
+    For an engine that computes no padding, whose neighbours need not be alike; a longer sequence is a batch alone.
+    """
+    batches: list[list[int]] = []
+    room = 0
+    for index, length in enumerate(lengths):
+        if not batches or length > room:
+            batches.append([])
+            room = budget_tokens
+        batches[-1].append(index)
+        room -= length
+    return batches
+
+
 def padding_ratio(lengths: Sequence[int], batches: Sequence[Sequence[int]], multiple: int = WIDTH_MULTIPLE) -> float:
     """Return the tokens computed by an engine that pads, divided by the tokens there are (1.0: nothing is wasted)."""
     real = sum(lengths)
@@ -99,29 +127,39 @@ def run_batches(engine: EncoderEngine, batches: Sequence[Batch]) -> BatchRun:
     Raises:
         InputError: memory does not suffice for a single sequence.
     """
-    outputs: list[FloatArray] = []
-    retries = 0
-    for batch in batches:
-        output, halved = _run(engine, batch)
-        outputs.append(output)
-        retries += halved
+    return begin_batches(engine, batches)()
+
+
+def begin_batches(engine: EncoderEngine, batches: Sequence[Batch]) -> Callable[[], BatchRun]:
+    """Start ``batches`` and return what waits for them; an engine that cannot start any computes them now.
+
+    Raises:
+        InputError: memory does not suffice for a single sequence.
+    """
+    started = [_start(engine, batch) for batch in batches]
+    retries = sum(halved for _, halved in started)
     if retries:
         _log.warning("%s (%s) ran out of memory; batches were halved %d times.", engine.name, engine.precision, retries)
-    return BatchRun(tuple(outputs), retries)
+    return lambda: BatchRun(tuple(pending() for pending, _ in started), retries)
 
 
-def _run(engine: EncoderEngine, batch: Batch) -> tuple[FloatArray, int]:
+def _start(engine: EncoderEngine, batch: Batch) -> tuple[Pending, int]:
     try:
-        return engine.run(batch), 0
+        if isinstance(engine, StartingEngine):
+            return engine.start(batch), 0
+        output = engine.run(batch)
     except MemoryError as error:
         if len(batch.ids) == 1:
             raise InputError(
                 f"The engine {engine.name} ({engine.precision}) ran out of memory on a single input of "
                 f"{len(batch.ids[0])} tokens; set a smaller max_tokens, or take another engine or precision."
             ) from error
+    else:
+        return lambda: output, 0
     # Outside the except clause, so that the failed attempt's memory is free before the next.
-    halves = [_run(engine, half) for half in _halves(batch)]
-    return np.concatenate([output for output, _ in halves]), 1 + sum(count for _, count in halves)
+    halves = [_start(engine, half) for half in _halves(batch)]
+    joined = 1 + sum(count for _, count in halves)
+    return lambda: np.concatenate([pending() for pending, _ in halves]), joined
 
 
 def _halves(batch: Batch) -> list[Batch]:

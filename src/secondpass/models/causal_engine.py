@@ -2,6 +2,7 @@
 
 Sequences are padded on the right, where a causal model never looks: no mask is needed, no pad token either, and no
 sequence's numbers depend on its neighbours. What all sequences begin with is computed once and kept as keys and values.
+On a GPU nothing is padded where the architecture allows it (causal_packed.py), and a beginning is computed every time.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from transformers import AutoModelForCausalLM, DynamicCache
 from transformers.utils.logging import disable_progress_bar
 
 from secondpass.errors import InputError
-from secondpass.models.batching import BUDGET_TOKENS, make_batch, plan, run_batches
+from secondpass.models.batching import filled, make_batch, plan_on, run_batches
+from secondpass.models.causal_packed import pack, packed_logits
 from secondpass.models.causal_pairs import QueryInputs
 from secondpass.models.engine import Batch, EngineOptions, Precision, TokenIds
 from secondpass.models.torch_device import plan_no_shapes
 from secondpass.types import FloatArray
 
 DTYPES: dict[str, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
-GPU_BUDGET_TOKENS = 65_536
 _LEAST_SHARED_TOKENS = 8
 """A shorter common beginning is not worth a forward pass of its own."""
 
@@ -122,15 +123,16 @@ class CausalEngine:
         self._model = model
         self._columns = None if keep_rows(model, token_ids) else list(token_ids)
         self._device = torch.device(options.device)
+        self._packed = pack(model, self._device)
         self.precision = options.precision
         self.name = "torch"
-        self._budget = BUDGET_TOKENS if self._device.type == "cpu" else GPU_BUDGET_TOKENS
 
     def values(self, inputs: QueryInputs) -> FloatArray:
         """Return float32 [B, C] logits, in the order of the sequences."""
         sequences = inputs.sequences
         # A GPU computes a beginning again sooner than it copies its keys and values beside every sequence.
-        shared = shared_length(sequences) if len(sequences) > 1 and self._device.type == "cpu" else 0
+        on_cpu = self._device.type == "cpu" and not self._packed
+        shared = shared_length(sequences) if len(sequences) > 1 and on_cpu else 0
         if shared < _LEAST_SHARED_TOKENS:
             return self._batches(sequences, None)
         return self._batches([ids[shared:] for ids in sequences], self._begin(sequences[0][:shared]))
@@ -149,7 +151,8 @@ class CausalEngine:
         return cache
 
     def _batches(self, sequences: Sequence[TokenIds], beginning: DynamicCache | None) -> FloatArray:
-        batches = plan([len(ids) for ids in sequences], self._budget)
+        lengths = [len(ids) for ids in sequences]
+        batches = filled(lengths) if self._packed else plan_on(self._device.type, lengths)
         made = [make_batch([(sequences[index], 0) for index in batch]) for batch in batches]
         ran = run_batches(_Continuation(self, beginning), made)
         values = np.concatenate(ran.outputs)
@@ -161,6 +164,9 @@ class CausalEngine:
     @torch.inference_mode()
     def forward(self, batch: Batch, beginning: DynamicCache | None) -> FloatArray:
         """Return float32 [B, C] logits of sequences that go on where ``beginning`` ends."""
+        if self._packed:
+            with memory_errors():
+                return self._numbers(packed_logits(self._model, batch, self._device))
         ids, last = padded(batch)
         keep = torch.unique(last)  # Only these positions go through the head.
         with memory_errors():
@@ -171,8 +177,11 @@ class CausalEngine:
                 use_cache=cache is not None,
                 logits_to_keep=keep.to(self._device),
             ).logits
-        at_end = logits[torch.arange(len(ids)), torch.searchsorted(keep, last).to(self._device)].float().cpu()
-        values: FloatArray = (at_end if self._columns is None else at_end[:, self._columns]).numpy()
+        return self._numbers(logits[torch.arange(len(ids)), torch.searchsorted(keep, last).to(self._device)])
+
+    def _numbers(self, logits: torch.Tensor) -> FloatArray:
+        kept = logits if self._columns is None else logits[:, self._columns]
+        values: FloatArray = kept.float().cpu().numpy()
         return values
 
 

@@ -10,17 +10,18 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from secondpass.errors import InputError
-from secondpass.models.batching import BUDGET_TOKENS, make_batch, plan, run_batches
+from secondpass.models.batching import BatchRun, Planner, begin_batches, filled, make_batch, plan, plan_on
 from secondpass.models.checkpoint import Checkpoint, read_checkpoint, reranker_family
 from secondpass.models.classifier_scores import LogitReading, logit_reading
-from secondpass.models.engine import Batch, EncoderEngine, EngineOptions, Head, TokenIds
+from secondpass.models.engine import Batch, EncoderEngine, EngineOptions, Head, StartingEngine, TokenIds
 from secondpass.models.engines import open_engine
 from secondpass.models.module_list import transformer_folder
 from secondpass.models.pair_reading import BCE_CHARACTERS, LongPassages, PairReading, ReadingRules, read_pair
@@ -34,7 +35,7 @@ from secondpass.types import FloatArray, PassageScore, Scale, Span
 
 _log = logging.getLogger(__name__)
 _LEAST_TOKENS = 32
-_BUDGET_TOKENS_GPU = 64 * BUDGET_TOKENS
+_PASSAGES_AHEAD = 192
 # Positions of these count from after the padding id, so that the table holds that many rows more than tokens.
 _SHIFTED_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"})
 
@@ -68,11 +69,11 @@ class CrossEncoderScorer:
     questions were longer than what is read of them; the scores of such a call are marked as truncated.
     """
 
-    def __init__(self, model: CrossEncoderModel, engine: EncoderEngine, budget_tokens: int = BUDGET_TOKENS) -> None:
+    def __init__(self, model: CrossEncoderModel, engine: EncoderEngine, planner: Planner = plan) -> None:
         self._model = model
         self.engine = engine
         self._fingerprint = _fingerprint(model, engine)
-        self._budget_tokens = budget_tokens
+        self._plan = planner
         self._lock = threading.Lock()
         self.memory_retries = 0
         self.queries_cut = 0
@@ -108,9 +109,15 @@ class CrossEncoderScorer:
         Raises:
             InputError: the model gives no number, or memory does not suffice.
         """
+        question = self._model.tokenizer.encode([query])[0]
+        # A GPU computes what is begun while the next passages are read.
+        size = _PASSAGES_AHEAD if isinstance(self.engine, StartingEngine) else max(len(passages), 1)
+        begun = [self._begin(question, passages[start : start + size]) for start in range(0, len(passages), size)]
+        return [score for wait in begun for score in wait()]
+
+    def _begin(self, question: EncodedText, passages: Sequence[str]) -> Callable[[], list[PassageScore]]:
         rules = self._model.rules
         texts = [text[:BCE_CHARACTERS] for text in passages] if rules.bce else passages
-        question = self._model.tokenizer.encode([query])[0]
         unwindowed = 0 if self._points else rules.room - min(len(question), rules.room) + 1
         encoded = self._model.tokenizer.encode(texts, offsets_from=unwindowed)
         readings = [read_pair(question, text, one, rules) for text, one in zip(texts, encoded, strict=True)]
@@ -121,11 +128,16 @@ class CrossEncoderScorer:
             for start, end in reading.windows
         ]
         counts = [end - start for reading in readings for start, end in reading.windows]
-        windows = iter(self._compute(pairs, counts))
-        return [
-            self._merge([next(windows) for _ in reading.windows], one, reading, cut=len(text) < len(passage))
-            for passage, text, one, reading in zip(passages, texts, encoded, readings, strict=True)
-        ]
+        computed = self._compute(pairs, counts)
+
+        def wait() -> list[PassageScore]:
+            windows = iter(computed())
+            return [
+                self._merge([next(windows) for _ in reading.windows], one, reading, cut=len(text) < len(passage))
+                for passage, text, one, reading in zip(passages, texts, encoded, readings, strict=True)
+            ]
+
+        return wait
 
     @property
     def _points(self) -> bool:
@@ -151,13 +163,19 @@ class CrossEncoderScorer:
         alone = window == (0, len(encoded))
         return None if alone or self._model.rules.long == "truncate" else encoded.span(*window)
 
-    def _compute(self, pairs: Sequence[tuple[TokenIds, int]], counts: Sequence[int]) -> list[_Window]:
-        """Return what the model says of ``pairs``, whose passages have ``counts`` tokens."""
-        scores = np.zeros(len(pairs), dtype=np.float64)
-        found: list[TokenSpan | None] = [None] * len(pairs)
-        groups = plan([len(ids) for ids, _ in pairs], self._budget_tokens)
+    def _compute(self, pairs: Sequence[tuple[TokenIds, int]], counts: Sequence[int]) -> Callable[[], list[_Window]]:
+        """Begin to compute what the model says of ``pairs``, whose passages have ``counts`` tokens."""
+        groups = self._plan([len(ids) for ids, _ in pairs])
         batches = [make_batch([pairs[i] for i in group], limit=self._model.position_limit) for group in groups]
-        run = run_batches(self.engine, batches)
+        computed = begin_batches(self.engine, batches)
+        return lambda: self._windows(groups, batches, computed(), counts)
+
+    def _windows(
+        self, groups: Sequence[Sequence[int]], batches: Sequence[Batch], run: BatchRun, counts: Sequence[int]
+    ) -> list[_Window]:
+        """Return what came out of ``batches`` in the order of the pairs."""
+        scores = np.zeros(len(counts), dtype=np.float64)
+        found: list[TokenSpan | None] = [None] * len(counts)
         for group, batch, output in zip(groups, batches, run.outputs, strict=True):
             logits = sequence_logits(output, _lengths(batch)) if self._points else output
             scores[group] = self._model.logits.scores(logits)
@@ -230,8 +248,16 @@ def open_cross_encoder(
     model = read_cross_encoder(folder, profile, reading, name)
     engine = engine or open_engine(transformer_folder(folder), model.head, options)
     _check_probes(model, engine, options)
-    budget = BUDGET_TOKENS if options.device == "cpu" else _BUDGET_TOKENS_GPU
-    return CrossEncoderScorer(model, engine, budget)
+    return CrossEncoderScorer(model, engine, _planner(engine, options.device))
+
+
+def _planner(engine: EncoderEngine, device: str) -> Planner:
+    """Return how lengths become batches: on a GPU that computes no padding, by their sum alone."""
+    if device == "cpu":
+        return plan
+    from secondpass.models.torch_encoder import TorchEncoderEngine  # noqa: PLC0415 - only torch runs on other devices
+
+    return filled if isinstance(engine, TorchEncoderEngine) else partial(plan_on, device)
 
 
 def _check_probes(model: CrossEncoderModel, engine: EncoderEngine, options: EngineOptions) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -70,4 +71,17 @@ class EncoderEngine(Protocol):
 
         Head ``classify_spans``: float32 [sum of L_i, C + 2], for each token the logits of its sequence and its own two.
         """
+        ...
+
+
+Pending: TypeAlias = Callable[[], FloatArray]
+"""Waits for a batch that was started, and returns what `EncoderEngine.run` says."""
+
+
+@runtime_checkable
+class StartingEngine(Protocol):
+    """An engine beside which the processor goes on: a GPU computes one batch while the next texts are cut to tokens."""
+
+    def start(self, batch: Batch) -> Pending:
+        """Start a batch and return at once; memory that does not suffice shows here."""
         ...

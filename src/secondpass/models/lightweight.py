@@ -23,9 +23,9 @@ from transformers import Gemma2Config, Gemma2Model
 from transformers.models.gemma2.modeling_gemma2 import Gemma2RotaryEmbedding
 
 from secondpass.errors import InputError
-from secondpass.models.batching import BUDGET_TOKENS, make_batch, plan, run_batches
+from secondpass.models.batching import make_batch, plan_on, run_batches
 from secondpass.models.causal import LogitScorer, fingerprint_of, require_profile
-from secondpass.models.causal_engine import DTYPES, GPU_BUDGET_TOKENS, check_options, memory_errors, padded
+from secondpass.models.causal_engine import DTYPES, check_options, memory_errors, padded
 from secondpass.models.causal_pairs import CausalPairBuilder, QueryInputs
 from secondpass.models.causal_templates import causal_template
 from secondpass.models.causal_tokenizer import LanguageModelTokenizer
@@ -89,7 +89,6 @@ class LightweightEngine:
         self.name, self.precision = "torch", options.precision
         self._compression, self._after_length = compression, after_length
         self._device = torch.device(options.device)
-        self._budget = BUDGET_TOKENS if self._device.type == "cpu" else GPU_BUDGET_TOKENS
         self._soft_cap = config.fields.get("final_logit_softcapping")
         self._window = config.count("sliding_window")
         self._model, self._head = _load(folder, config, compression.cutoff_layer, options)
@@ -98,7 +97,7 @@ class LightweightEngine:
     def values(self, inputs: QueryInputs) -> FloatArray:
         """Return float32 [B, 1] logits, in the order of the sequences."""
         sequences = inputs.sequences
-        batches = plan([len(ids) for ids in sequences], self._budget)
+        batches = plan_on(self._device.type, [len(ids) for ids in sequences])
         made = [make_batch([(sequences[index], inputs.passage_start) for index in batch]) for batch in batches]
         values = np.concatenate(run_batches(self, made).outputs)
         result = np.empty_like(values)

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from secondpass.errors import InputError
-from secondpass.models.batching import BUDGET_TOKENS, make_batch, plan, run_batches
+from secondpass.models.batching import make_batch, plan_on, run_batches
 from secondpass.models.causal import fingerprint_of
-from secondpass.models.causal_engine import GPU_BUDGET_TOKENS, check_options, load_language_model, memory_errors
+from secondpass.models.causal_engine import check_options, load_language_model, memory_errors
 from secondpass.models.causal_pairs import CausalPairBuilder
 from secondpass.models.causal_templates import LIKELIHOOD_TEMPLATES
 from secondpass.models.causal_tokenizer import LanguageModelTokenizer
@@ -94,9 +94,8 @@ class QueryLikelihoodScorer:
             return []
         inputs = self._builders[language(query)].inputs(query, passages)
         engine = _LikelihoodEngine(self._model, len(inputs.after), self._options)
-        budget = BUDGET_TOKENS if engine.device.type == "cpu" else GPU_BUDGET_TOKENS
         sequences = inputs.sequences
-        batches = plan([len(ids) for ids in sequences], budget)
+        batches = plan_on(engine.device.type, [len(ids) for ids in sequences])
         made = [make_batch([(sequences[index], 0) for index in batch]) for batch in batches]
         values = np.concatenate(run_batches(engine, made).outputs)[:, 0]
         result = np.empty_like(values)

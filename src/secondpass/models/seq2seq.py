@@ -14,10 +14,9 @@ import torch
 from transformers import AutoModelForSeq2SeqLM
 
 from secondpass.errors import InputError
-from secondpass.models.batching import BUDGET_TOKENS, make_batch, plan, run_batches
+from secondpass.models.batching import make_batch, plan_on, run_batches
 from secondpass.models.causal import LogitScorer, fingerprint_of, require_profile
 from secondpass.models.causal_engine import (
-    GPU_BUDGET_TOKENS,
     check_options,
     keep_rows,
     load_language_model,
@@ -53,7 +52,6 @@ class SequenceEngine:
         self._model, self._device = model, torch.device(options.device)
         self._columns = None if keep_rows(model, token_ids) else list(token_ids)
         self._start = int(model.config.decoder_start_token_id or 0)
-        self._budget = BUDGET_TOKENS if self._device.type == "cpu" else GPU_BUDGET_TOKENS
 
     def values(self, inputs: QueryInputs) -> FloatArray:
         """Return float32 [B, 2] logits, in the order of the sequences."""
@@ -61,7 +59,7 @@ class SequenceEngine:
 
     def logits(self, sequences: Sequence[TokenIds]) -> FloatArray:
         """Return float32 [B, 2] logits, in the order of ``sequences``."""
-        batches = plan([len(ids) for ids in sequences], self._budget)
+        batches = plan_on(self._device.type, [len(ids) for ids in sequences])
         made = [make_batch([(sequences[index], 0) for index in batch]) for batch in batches]
         values = np.concatenate(run_batches(self, made).outputs)
         result = np.empty_like(values)

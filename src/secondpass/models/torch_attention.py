@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
+from secondpass.models.torch_device import sent
 from secondpass.models.torch_linear import product
 
 _flash_attention: Any = torch.ops.aten._flash_attention_forward
@@ -58,17 +59,15 @@ class Layout:
         ]
 
 
-def turned(qkv: Tensor, layout: Layout, cosines: Tensor, sines: Tensor) -> Tensor:
+def turned(qkv: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     """Turn queries and keys by their positions (RoFormer, arXiv:2104.09864; halves are pairs), [T, 3, heads, D].
 
-    ``cosines`` and ``sines`` are float32 [positions, D].
+    ``cosines`` and ``sines`` are those of each token's position, float32 [T, D].
     """
-    lengths = [end - start for start, end, _ in layout.stretches()]
-    places = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])).to(qkv.device)
     pairs = qkv[:, :2].float()  # (T, 2, heads, D)
     first, second = pairs.chunk(2, dim=-1)
     other = torch.cat([-second, first], dim=-1)
-    pairs = pairs * cosines[places][:, None, None] + other * sines[places][:, None, None]
+    pairs = pairs * cosines[:, None, None] + other * sines[:, None, None]
     return torch.cat([pairs.to(qkv.dtype), qkv[:, 2:]], dim=1)
 
 
@@ -134,10 +133,9 @@ def bounds(starts: Sequence[int], attended: Sequence[int], device: torch.device)
     rows = None
     if list(attended) != lengths.tolist():
         seen = [np.arange(start, start + count) for start, count in zip(starts, attended, strict=False)]
-        rows = torch.from_numpy(np.concatenate(seen)).to(device)
+        rows = sent(np.concatenate(seen), device)
     asking, looked_at = (
-        torch.from_numpy(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)).to(device)
-        for counts in (lengths, attended)
+        sent(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32), device) for counts in (lengths, attended)
     )
     return Bounds(asking, looked_at, rows, (int(lengths.max()), max(attended)))
 
@@ -156,11 +154,17 @@ def _attend_packed(qkv: Tensor, where: Bounds) -> Tensor:
     query, key, value = qkv.unbind(1)
     if where.rows is not None:
         key, value = key[where.rows], value[where.rows]
-    context: Tensor = _flash_attention(
-        query.contiguous(), key.contiguous(), value.contiguous(), where.asking, where.seen, *where.longest,
-        0.0, False, False, scale=1.0,
-    )[0]  # fmt: skip
-    return context.reshape(tokens, heads * size)
+    return flash(query, key, value, where).reshape(tokens, heads * size)
+
+
+def flash(query: Tensor, key: Tensor, value: Tensor, where: Bounds, causal: bool = False, scale: float = 1.0) -> Tensor:
+    """Return the attention of sequences that lie one after another, [T, heads, D], in one call.
+
+    ``query`` [T, heads, D]; ``key`` and ``value`` [T', key heads, D], of the rows that are looked at alone.
+    """
+    bounds = where.asking, where.seen, *where.longest
+    context: Tensor = _flash_attention(query, key, value, *bounds, 0.0, causal, False, scale=scale)[0]
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +185,10 @@ class FirstTokenAttention:
     def __call__(self, x: Tensor, layout: Layout) -> Tensor:
         """Return the attention's output for the first token of each sequence, [B, H]; ``x`` is [T, H]."""
         heads, size, hidden = self.key.shape
-        firsts = x[torch.tensor(layout.starts[:-1], device=x.device)]
+        firsts = first_rows(x, layout)
         query = functional.linear(firsts, self.query, self.query_bias)  # (B, H)
+        if layout.bounds is not None and x.dtype != torch.float32:
+            return self._packed(query, x, layout.bounds)
         folded = torch.bmm(query.view(-1, heads, size).transpose(0, 1), self.key).transpose(0, 1)  # (B, heads, H)
         tokens = pad_sequence([x[start:seen] for start, _, seen in layout.stretches()], batch_first=True)  # (B, W, H)
         lengths = torch.tensor(layout.attended, device=x.device)
@@ -191,3 +197,21 @@ class FirstTokenAttention:
         mixed = torch.bmm(torch.softmax(scores, -1).to(x.dtype), tokens)  # (B, heads, H)
         context = torch.bmm(mixed.transpose(0, 1), self.value)  # (heads, B, D)
         return context.transpose(0, 1).reshape(-1, hidden) + self.value_bias
+
+    def _packed(self, query: Tensor, x: Tensor, where: Bounds) -> Tensor:
+        """Compute keys and values after all: on a GPU two products cost less than padding what lies packed."""
+        heads, size, hidden = self.key.shape
+        seen = x if where.rows is None else x[where.rows]
+        both = torch.cat([self.key, self.value.transpose(1, 2)]).view(2 * heads * size, hidden)
+        key, value = functional.linear(seen, both).view(-1, 2, heads, size).unbind(1)
+        asking = torch.arange(len(query) + 1, dtype=torch.int32, device=x.device)
+        alone = Bounds(asking, where.seen, None, (1, where.longest[1]))
+        context = flash(query.view(-1, heads, size), key, value, alone)
+        return context.reshape(-1, heads * size) + self.value_bias
+
+
+def first_rows(x: Tensor, layout: Layout) -> Tensor:
+    """Return each sequence's first token, [B, H], of ``x`` [T, H]; ``x`` itself where it holds no others."""
+    if len(x) == len(layout):
+        return x
+    return x[torch.tensor(layout.starts[:-1], device=x.device) if layout.bounds is None else layout.bounds.asking[:-1]]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from secondpass.errors import InputError
 from secondpass.models.engine import Precision
+from secondpass.types import FloatArray
 
 _DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
@@ -52,6 +56,29 @@ def number_type(precision: Precision) -> torch.dtype:
             "the engines openvino and onnx know int8."
         )
     return _DTYPES[precision]
+
+
+def sent(array: npt.NDArray[Any], device: torch.device) -> Tensor:
+    """Return ``array`` on ``device``, without waiting for what a GPU was told to compute before."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
+def fetched(output: Tensor) -> Callable[[], FloatArray]:
+    """Return what waits for ``output``, and for nothing that a GPU was told to compute after it, as an array."""
+    output = output.float()
+    if not output.is_cuda:
+        return output.numpy
+    here = torch.empty(output.shape, dtype=output.dtype, pin_memory=True).copy_(output, non_blocking=True)
+    done: Any = torch.Event("cuda")
+    done.record()
+
+    def wait() -> FloatArray:
+        done.synchronize()
+        array: FloatArray = here.numpy()
+        return array
+
+    return wait
 
 
 @contextlib.contextmanager

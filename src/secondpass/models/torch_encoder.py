@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from secondpass.errors import InputError
-from secondpass.models.engine import Batch, EngineOptions, Head, Precision
+from secondpass.models.engine import Batch, EngineOptions, Head, Pending, Precision, TokenIds
 from secondpass.models.rotary_shape import Rotation
 from secondpass.models.span_head import beside_tokens, read_span_head
-from secondpass.models.torch_attention import FirstTokenAttention, Layout, attend, bounds, turned
-from secondpass.models.torch_device import memory_errors, number_type, open_device
+from secondpass.models.torch_attention import FirstTokenAttention, Layout, attend, bounds, first_rows, turned
+from secondpass.models.torch_device import fetched, memory_errors, number_type, open_device, sent
 from secondpass.models.torch_linear import Linear, make_linear, packed_weights_work
 from secondpass.models.torch_weights import Activation, EncoderShape, Weights, read_shape
 from secondpass.types import FloatArray
@@ -113,45 +113,50 @@ class TorchEncoderEngine:
 
     def run(self, batch: Batch) -> FloatArray:
         """Return what `EncoderEngine.run` says of each head."""
+        return self.start(batch)()
+
+    def start(self, batch: Batch) -> Pending:
+        """Start what `run` returns; a GPU computes it while the caller goes on."""
         longest = max(len(ids) for ids in batch.ids)
         if longest > self._shape.max_tokens:
             raise InputError(f"The model has positions for {self._shape.max_tokens} tokens; the input has {longest}.")
         with self._lock, memory_errors(), torch.inference_mode():
             layout = _layout(batch, self._device)
-            x = self._embed(batch)
+            places = sent(_positions(batch, self._shape), self._device)
+            x = self._embed(batch, places)
+            turns = None if self._turns is None else (self._turns[0][places], self._turns[1][places])
             for layer in self._layers[:-1]:
-                x = self._forward(layer, x, layout)
-            last = self._forward(self._layers[-1], x, layout)
+                x = self._forward(layer, x, layout, turns)
+            last = self._forward(self._layers[-1], x, layout, turns)
             if self._classifier is None:
-                return _numbers(self._project(last))
-            logits = _numbers(self._classify(_firsts(last, layout)))
+                return fetched(self._project(last))
+            logits = fetched(self._classify(first_rows(last, layout)))
             if self._spans is None:
                 return logits
-            token_logits = _numbers(functional.linear(x.float(), *self._spans))
-            return beside_tokens(logits, token_logits, [len(ids) for ids in batch.ids])
+            token_logits = fetched(functional.linear(x.float(), *self._spans))
+        return lambda: beside_tokens(logits(), token_logits(), [len(ids) for ids in batch.ids])
 
-    def _embed(self, batch: Batch) -> Tensor:
+    def _embed(self, batch: Batch, places: Tensor) -> Tensor:
         token_type = self._embeddings["token_type"]
         ids = np.concatenate(batch.ids)
-        x = functional.embedding(torch.from_numpy(ids).to(self._device), self._embeddings["word"])
+        x = functional.embedding(sent(ids, self._device), self._embeddings["word"])
         if "position" in self._embeddings:
-            places = torch.from_numpy(_positions(batch, self._shape)).to(self._device)
             x += functional.embedding(places, self._embeddings["position"])
         if len(token_type) > 1:
             types = [np.arange(len(i)) >= start for i, start in zip(batch.ids, batch.second_starts, strict=True)]
-            x += functional.embedding(torch.from_numpy(np.concatenate(types)).to(self._device, torch.int64), token_type)
+            x += functional.embedding(sent(np.concatenate(types).astype(np.int64), self._device), token_type)
         else:
             x += token_type[0]
         return self._embedding_norm(x).to(self._stream)
 
-    def _forward(self, layer: _Layer, x: Tensor, layout: Layout) -> Tensor:
+    def _forward(self, layer: _Layer, x: Tensor, layout: Layout, turns: tuple[Tensor, Tensor] | None) -> Tensor:
         rounded = x.to(self._dtype)
         if isinstance(layer.attention, FirstTokenAttention):
             context = layer.attention(rounded, layout)
-            x = _firsts(x, layout)
+            x = first_rows(x, layout)
         else:
             qkv = layer.attention(rounded).view(len(x), 3, self._shape.heads, -1)
-            context = attend(qkv if self._turns is None else turned(qkv, layout, *self._turns), layout, self._packed)
+            context = attend(qkv if turns is None else turned(qkv, *turns), layout, self._packed)
         x = layer.output_norm(x + layer.output(context))
         return layer.outer_norm(x + layer.outer(layer.inner(x.to(self._dtype))))
 
@@ -220,10 +225,6 @@ class TorchEncoderEngine:
         return torch.from_numpy(head.weight).to(self._device), torch.from_numpy(head.bias).to(self._device)
 
 
-def _numbers(output: Tensor) -> FloatArray:
-    return np.asarray(output.cpu().numpy(), dtype=np.float32)
-
-
 def _layout(batch: Batch, device: torch.device) -> Layout:
     lengths = [len(ids) for ids in batch.ids]
     starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
@@ -231,12 +232,8 @@ def _layout(batch: Batch, device: torch.device) -> Layout:
     return Layout(tuple(starts), attended, bounds(starts, attended, device))
 
 
-def _firsts(x: Tensor, layout: Layout) -> Tensor:
-    """Return each sequence's first token, [B, H], of ``x`` [T, H]; ``x`` itself where it holds no others."""
-    return x if len(x) == len(layout) else x[torch.tensor(layout.starts[:-1], device=x.device)]
-
-
-def _positions(batch: Batch, shape: EncoderShape) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _positions(batch: Batch, shape: EncoderShape) -> TokenIds:
+    """Return the position of every token, int64 [T]."""
     if not shape.counts_pads:
         return np.concatenate([np.arange(len(ids)) for ids in batch.ids])
     # As RoBERTa counts: from after the padding id, and a text that spells the padding token out has no position there.

@@ -48,8 +48,8 @@ class EncoderShape:
 
     @property
     def counts_pads(self) -> bool:
-        """Whether positions start after the padding id, and padding tokens have none (RoBERTa and its heirs)."""
-        return self.kind != "bert"
+        """Whether positions are added, start after the padding id, and padding tokens have none (RoBERTa's heirs)."""
+        return self.kind != "bert" and self.rotation is None
 
 
 def unsupported(config: Mapping[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ On a CPU nothing is read ahead: the cores have enough to do.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,8 @@ from secondpass.train.groups import Group, Schedule, share_of, step_groups
 from secondpass.train.options import TrainOptions
 from secondpass.train.reading import StepBatches, TextReader
 
-_MOST_READERS = 12
+_MOST_READERS = 4
+"""One reads thousands of pairs a second; each costs some seconds to start."""
 Part = tuple[Sequence[Group], StepBatches]
 """Groups whose gradients are computed together, and what they became for the model."""
 
@@ -63,13 +65,21 @@ def read_parts(groups: Sequence[Group], reader: TextReader, options: TrainOption
 def steps_ahead(steps: Steps, first: int, last: int, readers: int) -> Iterator[StepWork]:
     """Yield the work of the steps from ``first`` to before ``last``, read by ``readers`` processes (0: by this one)."""
     if not readers:
-        yield from (steps[step] for step in range(first, last))
-        return
+        return (steps[step] for step in range(first, last))
     loader: Any = DataLoader(
         _Packed(steps), batch_size=None, sampler=range(first, last), num_workers=readers, collate_fn=_as_it_is,
-        worker_init_fn=_begin, generator=torch.Generator(), multiprocessing_context="spawn",
+        worker_init_fn=_begin, generator=torch.Generator(), multiprocessing_context=_processes(),
     )  # fmt: skip
-    yield from map(_unpacked, loader)
+    return map(_unpacked, iter(loader))  # iter starts them
+
+
+def _processes() -> Any:
+    """Return how processes are started: by a server that has imported all once, where the system has such."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def reader_count(options: TrainOptions, accelerator: Accelerator) -> int:

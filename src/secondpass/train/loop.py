@@ -90,10 +90,10 @@ def train(job: Job, accelerator: Accelerator, resume: bool) -> Trained:
     module, optimizer = prepare(job.model, options, accelerator)
     run = _taken_up(job, module, optimizer, accelerator) if resume else Run()
     watch = Watch(run.recent, STATES_FIRST if options.teacher else 0)
-    if run.step == 0:
-        _measure(job, run, module, accelerator)
     every_work = Steps(job.model.reader, job.material.examples, options, accelerator)
     works = steps_ahead(every_work, run.step, steps, reader_count(options, accelerator))
+    if run.step == 0:
+        _measure(job, run, module, accelerator)
     before, started = run.seconds, time.monotonic()
     saved, collapse, asked = run.seconds, None, 0.0
     with Interruption() as interruption:

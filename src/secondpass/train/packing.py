@@ -10,16 +10,21 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from secondpass.models.batching import plan
+from secondpass.models.batching import GPU_BUDGET_TOKENS, plan
 from secondpass.models.engine import TokenIds
 
-_PAD_BUDGET_CPU, _PAD_BUDGET_GPU = 4096, 65_536
-"""Padded tokens of one forward pass: on a CPU small ones waste less, on a GPU large ones keep it busy."""
+_PAD_BUDGET_CPU = 4096
+"""Padded tokens of one forward pass: on a CPU small ones waste less."""
+_OVERHEAD_GPU = 16_384
+"""What one more batch costs there: kernels of both passes to start, of a teacher too, in tokens' worth of computing."""
 
 
 def planned(lengths: Sequence[int], device: torch.device) -> tuple[list[list[int]], Tensor]:
     """Return which sequences go together on ``device``, and int64 [P], where each one's number stands after them."""
-    batches = plan(lengths, _PAD_BUDGET_CPU if device.type == "cpu" else _PAD_BUDGET_GPU)
+    if device.type == "cpu":
+        batches = plan(lengths, _PAD_BUDGET_CPU)
+    else:
+        batches = plan(lengths, GPU_BUDGET_TOKENS, overhead_tokens=_OVERHEAD_GPU)
     order = torch.empty(len(lengths), dtype=torch.long)
     order[torch.tensor([index for batch in batches for index in batch], dtype=torch.long)] = torch.arange(len(lengths))
     return batches, order
