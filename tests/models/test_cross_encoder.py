@@ -283,10 +283,10 @@ def test_a_damaged_checkpoint_is_named_instead_of_ranked(folders, tmp_path, valu
 
 def test_memory_that_does_not_suffice_is_retried_smaller_and_counted(folders, scorers):
     class Cramped(TorchEncoderEngine):
-        def run(self, batch):
+        def start(self, batch):
             if len(batch.ids) > 2:
                 raise MemoryError
-            return super().run(batch)
+            return super().start(batch)
 
     scorer = open_cross_encoder(
         folders["bert"], engine=Cramped(folders["bert"], "classify"), reading=ReadingOptions(long="truncate")
