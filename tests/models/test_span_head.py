@@ -163,10 +163,10 @@ def test_scores_and_evidence_do_not_depend_on_neighbours(folder):
 
 def test_a_batch_that_is_halved_for_want_of_memory_points_at_the_same(folder):
     class Cramped(TorchEncoderEngine):
-        def run(self, batch):
+        def start(self, batch):
             if len(batch.ids) > 1:
                 raise MemoryError
-            return super().run(batch)
+            return super().start(batch)
 
     cramped = open_cross_encoder(folder, engine=Cramped(folder, "classify_spans"))
     wanted = opened(folder, "torch").score(QUESTIONS[0], PASSAGES)
