@@ -7,8 +7,7 @@ On a GPU nothing is padded where the architecture allows it (causal_packed.py), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +23,7 @@ from secondpass.models.batching import filled, make_batch, plan_on, run_batches
 from secondpass.models.causal_packed import pack, packed_logits
 from secondpass.models.causal_pairs import QueryInputs
 from secondpass.models.engine import Batch, EngineOptions, Precision, TokenIds
-from secondpass.models.torch_device import plan_no_shapes
+from secondpass.models.torch_device import memory_errors, plan_no_shapes
 from secondpass.types import FloatArray
 
 DTYPES: dict[str, torch.dtype] = {"f32": torch.float32, "bf16": torch.bfloat16}
@@ -91,18 +90,6 @@ def keep_rows(model: Any, token_ids: Sequence[int]) -> bool:
         small.bias = nn.Parameter(head.bias.detach()[rows].clone(), requires_grad=False)
     model.set_output_embeddings(small)
     return True
-
-
-@contextmanager
-def memory_errors() -> Iterator[None]:
-    """Raise `MemoryError` for each of torch's ways to say that memory does not suffice."""
-    try:
-        yield
-    except RuntimeError as error:
-        sayings = ("can't allocate memory", "not enough memory", "out of memory")
-        if isinstance(error, torch.OutOfMemoryError) or any(saying in str(error) for saying in sayings):
-            raise MemoryError(str(error)) from error
-        raise
 
 
 def shared_length(sequences: Sequence[TokenIds]) -> int:

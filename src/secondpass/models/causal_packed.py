@@ -27,7 +27,7 @@ _KINDS = frozenset({"qwen2", "qwen3", "llama"})
 def pack(model: Any, device: torch.device) -> bool:
     """Have ``model`` compute packed rows, and say whether it can: its architecture, its numbers and ``device`` do."""
     config = model.config
-    half = next(model.parameters()).dtype in {torch.bfloat16, torch.float16}
+    half = next(model.parameters()).dtype == torch.bfloat16
     if config.model_type not in _KINDS or not half or getattr(config, "use_sliding_window", False):
         return False
     if bounds([0, 1], [1], device) is None:

@@ -25,13 +25,14 @@ from transformers.models.gemma2.modeling_gemma2 import Gemma2RotaryEmbedding
 from secondpass.errors import InputError
 from secondpass.models.batching import make_batch, plan_on, run_batches
 from secondpass.models.causal import LogitScorer, fingerprint_of, require_profile
-from secondpass.models.causal_engine import DTYPES, check_options, memory_errors, padded
+from secondpass.models.causal_engine import DTYPES, check_options, padded
 from secondpass.models.causal_pairs import CausalPairBuilder, QueryInputs
 from secondpass.models.causal_templates import causal_template
 from secondpass.models.causal_tokenizer import LanguageModelTokenizer
 from secondpass.models.engine import Batch, EngineOptions
 from secondpass.models.partial_checkpoint import CheckpointConfig, read_tensors
 from secondpass.models.profile_records import RerankerProfile
+from secondpass.models.torch_device import memory_errors
 from secondpass.types import FloatArray
 
 _LAYER_WEIGHTS = (

@@ -16,12 +16,13 @@ import torch
 from secondpass.errors import InputError
 from secondpass.models.batching import make_batch, plan_on, run_batches
 from secondpass.models.causal import fingerprint_of
-from secondpass.models.causal_engine import check_options, load_language_model, memory_errors
+from secondpass.models.causal_engine import check_options, load_language_model
 from secondpass.models.causal_pairs import CausalPairBuilder
 from secondpass.models.causal_templates import LIKELIHOOD_TEMPLATES
 from secondpass.models.causal_tokenizer import LanguageModelTokenizer
 from secondpass.models.engine import Batch, EngineOptions, Precision
 from secondpass.models.profile_records import RerankerProfile
+from secondpass.models.torch_device import memory_errors
 from secondpass.text.language import language
 from secondpass.types import FloatArray, PassageScore, Scale
 

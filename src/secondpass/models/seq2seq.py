@@ -20,7 +20,6 @@ from secondpass.models.causal_engine import (
     check_options,
     keep_rows,
     load_language_model,
-    memory_errors,
     padded,
 )
 from secondpass.models.causal_pairs import CausalPairBuilder, QueryInputs
@@ -29,6 +28,7 @@ from secondpass.models.causal_tokenizer import LanguageModelTokenizer
 from secondpass.models.comparison import Comparisons
 from secondpass.models.engine import Batch, EngineOptions, TokenIds
 from secondpass.models.profile_records import RerankerProfile
+from secondpass.models.torch_device import memory_errors
 from secondpass.types import FloatArray
 
 

@@ -162,8 +162,8 @@ def flash(query: Tensor, key: Tensor, value: Tensor, where: Bounds, causal: bool
 
     ``query`` [T, heads, D]; ``key`` and ``value`` [T', key heads, D], of the rows that are looked at alone.
     """
-    bounds = where.asking, where.seen, *where.longest
-    context: Tensor = _flash_attention(query, key, value, *bounds, 0.0, causal, False, scale=scale)[0]
+    limits = where.asking, where.seen, *where.longest
+    context: Tensor = _flash_attention(query, key, value, *limits, 0.0, causal, False, scale=scale)[0]
     return context
 
 
