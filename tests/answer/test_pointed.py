@@ -175,3 +175,15 @@ def test_evidence_of_which_the_reranker_is_hardly_sure_gives_way_to_words() -> N
 
     assert first(SURE) == first(0.9) == "校园里有樱花。"
     assert first(0.01).startswith("2000年")
+
+
+def test_what_is_pointed_at_beside_the_chosen_sentence_is_highlighted_where_it_is_quoted() -> None:
+    quoted = "- `max_age` - 设定浏览器缓存 CORS 响应的最长时间，单位是秒。默认为 `600`。"
+    given = [hit(f"支持以下参数：\n\n{quoted}\n\n中间件响应两种请求。", "600", confidence=0.99)]
+    question = "浏览器缓存 CORS 响应的最长时间默认是多少秒？"
+    chosen = weigh(question, given, pointed_at(given), pointing("zh").weights)[0][0]
+    assert "600" not in chosen.found.text
+    citation = ExtractiveAnswerer(1).answer(question, given).citations[0]
+    assert citation.quote == quoted
+    assert citation.highlight is not None
+    assert given[0].chunk.text[citation.highlight.start : citation.highlight.end] == "600"

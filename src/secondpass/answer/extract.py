@@ -66,8 +66,7 @@ class ExtractiveAnswerer:
         probable = [one for one in found if one.probability >= least]
         weighed = weigh(query, hits, probable, fitted.weights) if probable else []
         chosen = choose([replace(one.found, score=chance) for one, chance in weighed], self._max_sentences)
-        highlights = {(one.found.rank, one.found.span): one.highlight for one, _ in weighed}
-        return _quote(query, hits, chosen, highlights)
+        return _quote(query, hits, chosen, {one.rank: one.span for one in probable})
 
     def _from_words(self, query: str, hits: Sequence[Hit]) -> list[Citation]:
         """Cite the sentences whose words answer; nothing where they hardly do."""
@@ -95,25 +94,27 @@ def choose(ordered: Sequence[Evidence], max_sentences: int) -> list[Evidence]:
     return chosen
 
 
-def _quote(
-    query: str,
-    hits: Sequence[Hit],
-    chosen: Sequence[Evidence],
-    highlights: Mapping[tuple[int, Span], Span | None],
-) -> list[Citation]:
+def _quote(query: str, hits: Sequence[Hit], chosen: Sequence[Evidence], evidence: Mapping[int, Span]) -> list[Citation]:
     """Cite the chosen sentences with what they need to be understood; one that is inside another is left out.
 
-    ``highlights``: what is pointed at in a sentence of a rank; it is quoted whole.
+    ``evidence``: what is pointed at in the hit of a rank; where it is in what is quoted of it, it is quoted whole.
     """
     question = read_question(query)
     quoted: list[tuple[int, Span, Span | None]] = []
     for one in chosen:
-        text, highlight = hits[one.rank - 1].chunk.text, highlights.get((one.rank, one.span))
+        text, highlight = hits[one.rank - 1].chunk.text, evidence.get(one.rank)
         wide = said_with(question, text, one.span)
-        wide = wide if highlight is None else _together(text, wide, highlight)
-        if not any(rank == one.rank and wide.start < span.end and span.start < wide.end for rank, span, _ in quoted):
+        if highlight is not None and _overlap(wide, highlight):
+            wide = _together(text, wide, highlight)
+        else:
+            highlight = None
+        if not any(rank == one.rank and _overlap(wide, span) for rank, span, _ in quoted):
             quoted.append((one.rank, wide, highlight))
     return [cite(rank, hits[rank - 1].chunk, span, highlight) for rank, span, highlight in quoted]
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _together(text: str, quote: Span, highlight: Span) -> Span:

@@ -57,12 +57,10 @@ class Pointed:
 class Weighed:
     """A sentence and what speaks for it: `Evidence.score` by its words, and the log-odds of its hit.
 
-    ``highlight``: what is pointed at in it, a span of the hit's text. ``evidence``: 1 where that is the hit's evidence,
-    and less where the reranker is less than ``SURE`` of it.
+    ``evidence``: 1 where the hit's evidence stands in it, and less where the reranker is less than ``SURE`` of it.
     """
 
     found: Evidence
-    highlight: Span | None
     evidence: float
     passage: float
 
@@ -108,9 +106,8 @@ def weigh(
 
 
 def _weighed(sentence: Evidence, pointed: Pointed) -> Weighed:
-    holds = _holds(sentence, pointed)
-    evidence = min(1.0, pointed.confidence / SURE) if holds else 0.0
-    return Weighed(sentence, pointed.span if holds else None, evidence, _log_odds(pointed.probability))
+    evidence = min(1.0, pointed.confidence / SURE) if _holds(sentence, pointed) else 0.0
+    return Weighed(sentence, evidence, _log_odds(pointed.probability))
 
 
 def _holds(sentence: Evidence, pointed: Pointed) -> bool:
