@@ -99,8 +99,31 @@ def _best(logits: np.ndarray, places: list[int]) -> tuple[tuple[int, int], float
 
 
 def _characters(passage: str, offsets: list[list[int]], begin: int, first: int, last: int) -> tuple[int, int]:
-    """Return the characters of tokens: none of the one before, and no white space in front."""
+    """Return the characters of tokens: none of the one before, no white space in front, and no word cut."""
     start, end = offsets[first][0], offsets[last][1]
     if first > begin and start < offsets[first - 1][1] < offsets[first][1]:
         start = offsets[first - 1][1]
-    return start + len(passage[start:end]) - len(passage[start:end].lstrip()), end
+    start += len(passage[start:end]) - len(passage[start:end].lstrip())
+    while _cuts(passage, start):
+        start -= 1
+    while _cuts(passage, end):
+        end += 1
+    return start, end
+
+
+def _cuts(text: str, place: int) -> bool:
+    """Tell whether a word of Latin letters, figures and hyphens after letters goes on across ``place``."""
+
+    def letter(index: int) -> bool:
+        return text[index] == "_" or (text[index].isalpha() and text[index] < "\u0250")
+
+    def part(index: int) -> bool:
+        return 0 <= index < len(text) and (letter(index) or text[index] in "0123456789")
+
+    if not 0 < place < len(text):
+        return False
+    if text[place] == "-":
+        return letter(place - 1) and part(place + 1)
+    if text[place - 1] == "-":
+        return place > 1 and letter(place - 2) and part(place)
+    return part(place - 1) and part(place)

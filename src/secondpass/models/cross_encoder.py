@@ -31,6 +31,7 @@ from secondpass.models.span_decoding import LONGEST_TOKENS, TokenSpan, best_span
 from secondpass.models.span_head import classifier_head, passage_logits, sequence_logits
 from secondpass.models.tokenizer import EncodedText, PairTemplate, TextTokenizer
 from secondpass.models.windows import WindowUnit, merge_scores
+from secondpass.text.whole_words import whole_words
 from secondpass.types import FloatArray, PassageScore, Scale, Span
 
 _log = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ class CrossEncoderScorer:
     def _span(self, found: TokenSpan | None, window: tuple[int, int], encoded: EncodedText) -> Span | None:
         """Return the evidence, or the window that won, where it is not the whole passage."""
         if found is not None:
-            return encoded.span(window[0] + found.first, window[0] + found.end)
+            return whole_words(encoded.text, encoded.span(window[0] + found.first, window[0] + found.end))
         alone = window == (0, len(encoded))
         return None if alone or self._model.rules.long == "truncate" else encoded.span(*window)
 
@@ -211,7 +212,7 @@ def _lengths(batch: Batch) -> list[int]:
 
 def _fingerprint(model: CrossEncoderModel, engine: EncoderEngine) -> str:
     settings = [dataclasses.asdict(part) for part in (model.template, model.rules, model.logits)]
-    spans = [LONGEST_TOKENS] if model.head == "classify_spans" else []
+    spans = [LONGEST_TOKENS, "whole words"] if model.head == "classify_spans" else []
     parts = json.dumps([model.checkpoint.fingerprint(), settings, engine.precision, *spans], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
