@@ -48,6 +48,24 @@ def test_the_model_of_the_package_reranks_where_none_is_named(run: Callable[...,
     assert results[2]["passages"] == []
 
 
+def test_a_blank_question_keeps_the_given_order_whole_whatever_is_asked_of_scores_and_time(
+    run: Callable[..., Any],
+) -> None:
+    blank = {**JOBS[0], "id": "blank", "query": " \u3000"}
+    lowest = ("--min-score", "logit=-2"), ("--min-probability", "0.5"), ("--budget", "30s")
+    for options in ((), *lowest, ("--budget", "30s", "--min-probability", "0.5")):
+        done = run("rerank", "--rerank", "builtin@all", *options, stdin=lines(JOBS[0], blank, JOBS[1]))
+        assert done.returncode == 0, done.stderr
+        first, second, third = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [passage["id"] for passage in second["passages"]] == [1, 2]
+        assert {passage["scale"] for passage in second["passages"]} == {"rank_only"}
+        assert [job["id"] for job in (first, third)] == ["a", "b"]
+        assert {passage["scale"] for passage in first["passages"]} <= {"logit"}
+        assert ("the question is blank" in done.stderr) == any(option.startswith("--min") for option in options)
+    alone = run("rerank", " ", "--rerank", "lexical@all", "--min-score", "log_odds=50", stdin=lines(*blank["passages"]))
+    assert [json.loads(line)["id"] for line in alone.stdout.splitlines()] == [1, 2]
+
+
 def test_a_bad_line_is_named_and_the_rest_is_done(run: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(lines(JOBS[0]) + "oops\n" + lines(JOBS[1]), encoding="utf-8")
     done = run("rerank", "--input", "in.jsonl", "--output", "out.jsonl", *QUICK)

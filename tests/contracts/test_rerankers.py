@@ -1,5 +1,6 @@
 """What every reranker promises, whichever it is: orders and cuts, never adds, touches nothing of the caller's."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,20 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.models.colbert_checkpoints import write_pylate
 from tests.models.tiny_models import Shape, make_model
+from tests.models.tiny_seq2seq import make_seq2seq
 
 from secondpass.errors import InputError
 from secondpass.models.engine import EngineOptions
+from secondpass.models.profile_records import RerankerProfile
+from secondpass.models.seq2seq import DuoComparator
 from secondpass.registry import find
+from secondpass.rerank.budget import BudgetReranker
 from secondpass.rerank.cascade import CascadeReranker, Stage
 from secondpass.rerank.diversity import MMRReranker
+from secondpass.rerank.duo import DuoReranker
 from secondpass.rerank.duplicates import NearDuplicateReranker
 from secondpass.rerank.fusion import FusionReranker
 from secondpass.rerank.lexical import LexicalReranker
 from secondpass.rerank.names import open_reranker
 from secondpass.rerank.neighbours import NeighbourReranker
 from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.reading_order import ReadingOrderReranker
-from secondpass.types import Chunk, Hit, Reranker, StageScore
+from secondpass.rerank.threshold import MinScore, ThresholdReranker
+from secondpass.types import Chunk, Hit, PassageScore, Reranker, Scale, StageScore
 
 RERANKERS: dict[str, Reranker] = {
     "lexical": LexicalReranker(),
@@ -179,12 +187,26 @@ def test_eight_threads_get_what_one_gets(reranker, language):
     assert all(result == alone for result in results)
 
 
+class WordScorer:
+    """Scores as ``lexical`` does, one passage after the other."""
+
+    name, fingerprint, gives_probability = "words", "words-1", False
+    scale: Scale = "log_odds"
+
+    def score(self, query: str, passages: Sequence[str]) -> list[PassageScore]:
+        """Return the log-odds of each passage."""
+        scores = LexicalReranker().score(query, [Chunk("", passage) for passage in passages])
+        return [PassageScore(float(score)) for score in scores]
+
+
 # Made of others: a passage's place depends on the other passages, or some are left out or joined.
 ORDERING: dict[str, Reranker] = {
     "fusion of ranks": FusionReranker([LexicalReranker(), RERANKERS["cascade of one"]]),
     "fusion of scores": FusionReranker([LexicalReranker(), LexicalReranker()], "zscore", [2, 1]),
     "borda": FusionReranker([LexicalReranker(), LexicalReranker()], "borda"),
     "mmr": MMRReranker(LexicalReranker()),
+    "threshold": ThresholdReranker(LexicalReranker(), MinScore(-1000, "log_odds")),
+    "budget": BudgetReranker(LexicalReranker(), PairReranker(WordScorer()), 60.0),
 }
 CUTTING: dict[str, Reranker] = {
     "dedupe": NearDuplicateReranker(LexicalReranker()),
@@ -229,7 +251,7 @@ def test_a_step_orders_and_cuts_and_never_adds(name, query, passages, top_n):
     assert hits == hits_of(passages)
 
 
-@pytest.mark.parametrize("query", ["", "？", "茶", "the", *QUESTIONS.values()])
+@pytest.mark.parametrize("query", ["", " ", "？", "\ud800", "茶", "the", *QUESTIONS.values()])
 def test_a_step_keeps_the_retrieved_order_of_ties(step, query):
     hits = hits_of(["西安很大。 Xi'an is large."] * 7)
     out = [hit.chunk.id for hit in step.rerank(query, hits)]
@@ -269,11 +291,27 @@ def test_a_step_gives_eight_threads_what_one_gets(step, language):
     assert all(result == alone for result in results)
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_lowest_score_keeps_the_head_of_the_whole_order(language):
+    hits = hits_of(PASSAGES[language])
+    whole = LexicalReranker().rerank(QUESTIONS[language], hits)
+    reranker = ThresholdReranker(LexicalReranker(), MinScore(whole[1].score, "log_odds"))
+    assert reranker.rerank(QUESTIONS[language], hits) == whole[:2]
+    assert [hit.chunk.id for hit in reranker.rerank(" ", hits)] == [hit.chunk.id for hit in hits]
+
+
 # Models with random weights: they promise the same but for which passage is best, and scores to 1e-4.
-@pytest.fixture(scope="module", params=["cross-encoder", "late interaction", "cascade of both"])
+SCORING = ["cross-encoder", "late interaction", "cascade of both"]
+COMPARING = ["duoT5"]
+DUO = RerankerProfile("tiny-duo", "seq2seq-pairs", "rank_only", 512, "duot5", gives_probability=False)
+
+
+@pytest.fixture(scope="module", params=SCORING + COMPARING)
 def model(request, tmp_path_factory) -> Reranker:
     folder = tmp_path_factory.mktemp("models")
     options = RerankerOptions(EngineOptions("onnx", threads=1))
+    if request.param == "duoT5":
+        return DuoReranker(DuoComparator(make_seq2seq(folder / "t5"), DUO))
     if request.param == "cross-encoder":
         return open_reranker(str(make_model(folder / "tiny", Shape("bert"))), options)
     late = open_reranker(str(write_pylate(folder / "colbert")), options)
@@ -296,6 +334,7 @@ def test_a_model_orders_and_cuts_and_never_adds(model, query, passages, top_n):
 
 
 @settings(deadline=None, max_examples=25)
+@pytest.mark.parametrize("model", SCORING, indirect=True)
 @given(query=queries, passages=texts.filter(bool), data=st.data())
 def test_a_models_score_does_not_depend_on_the_neighbours(model, query, passages, data):
     chosen = data.draw(st.sampled_from(range(len(passages))))
@@ -310,6 +349,15 @@ def test_a_model_keeps_the_retrieved_order_of_ties_and_puts_passages_without_tex
     expected = "0123456" if not query.strip() else "1234506"
     assert "".join(hit.chunk.id for hit in model.rerank(query, hits)) == expected
     assert model.rerank(query, []) == []
+
+
+def test_a_model_reads_halves_of_surrogate_pairs_and_takes_them_for_equals(model):
+    hits = hits_of(["a \ud800 b", "西安\udfff的历史", "a \udc00 b", "Xi'an"])
+    out = model.rerank("\ud800 西安", hits)
+    assert sorted(hit.chunk.id for hit in out) == ["0", "1", "2", "3"]
+    assert {hit.chunk.text for hit in out} == {hit.chunk.text for hit in hits}
+    scores = {hit.chunk.id: hit.score for hit in out}
+    assert scores["0"] == scores["2"]
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

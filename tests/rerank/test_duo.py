@@ -85,6 +85,21 @@ def test_the_result_is_a_permutation_with_falling_scores_and_equal_passages_are_
     assert filled == sorted(filled, reverse=True)
 
 
+def test_halves_of_surrogate_pairs_are_compared_as_what_stands_for_them():
+    class StrictComparator(LengthComparator):
+        def compare(self, query, pairs):
+            for text in (query, *(text for pair in pairs for text in pair)):
+                text.encode()
+            return super().compare(query, pairs)
+
+    texts = ["a \ud800 b", "西安\udfff", "a \udc00 b", "x" * 30 + "\ud800"]
+    ranked = DuoReranker(StrictComparator()).rerank("谁\ud800", hits_of(texts))
+    assert [hit.chunk.id for hit in ranked] == ["3", "0", "2", "1"]
+    assert [hit.chunk.text for hit in ranked] == [texts[3], texts[0], texts[2], texts[1]]
+    assert ranked[1].score == ranked[2].score
+    assert [hit.truncated for hit in ranked] == [True, False, False, False]
+
+
 def test_a_question_without_text_and_wrong_numbers():
     comparator = LengthComparator()
     assert [hit.chunk.text for hit in DuoReranker(comparator).rerank(" ", hits_of(TEXTS), 2)] == TEXTS[:2]

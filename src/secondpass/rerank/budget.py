@@ -1,7 +1,9 @@
 """Rerank within a time: the cheap order first, the strong model on as many passages as the time allows.
 
-What the strong model has read stands first, in its order; the rest follows in the cheap order. How many passages fit is
-learned from the machine's own speed: once when a model gets its first budget, and with everything it reads.
+What the strong model has read stands first, in its order; the rest follows in the cheap order. A list too long for the
+cheap stage is read by it as far as its part of the time goes, and the others keep the given order behind. How many
+passages fit is learned from the machine's own speed: once when a model gets its first budget, and with everything it
+reads.
 """
 
 from __future__ import annotations
@@ -12,31 +14,45 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from secondpass.errors import InputError
+from secondpass.rerank.cascade import CascadeReranker, Stage
+from secondpass.rerank.in_time import StageReading, is_blank, place_read, rerank_in_time, score_in_time
 from secondpass.rerank.ordering import check_top_n
 from secondpass.rerank.pace import pair_tokens
 from secondpass.rerank.pairs import PairReranker
-from secondpass.types import Hit, PassageScore, Reranker
+from secondpass.types import Hit, Reranker
 
 _log = logging.getLogger(__name__)
-_SLICE = 0.3
-"""Part of the remaining time that one call of the model may take: what is learned from it corrects the next."""
+_CHEAP_SHARE = 2 / 3
+"""Part of the time that the cheap stages may take together."""
+_LEAST_CHEAP_SHARE = 1 / 3
+"""What must be left to them where the strong model needs more than the rest to read anything at all."""
 _RESERVE_SECONDS = 0.002
+_RESERVE_SECONDS_PER_HIT = 1e-6
+"""What is kept for making the order once everything is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetReport:
-    """What was done in the time: how many different passages the strong model read, of how many, and the seconds."""
+    """What was done in the time.
+
+    ``read``: different passages that the strong model read, of ``candidates``. ``seconds``: what all took together.
+    ``cheap``: how many hits each cheap stage read, of those it was given.
+    """
 
     read: int
     candidates: int
     seconds: float
+    cheap: tuple[StageReading, ...] = ()
 
 
 class BudgetReranker:
     """Return the best order that ``strong`` can give within ``seconds``, beginning from the order of ``cheap``.
 
-    It is done early where everything was read, and keeps the cheap order where not even one passage fits. Safe to share
-    between threads, which then share the machine: each keeps its own time.
+    It is done early where everything was read, and keeps the cheap order where not even one passage fits. Cheap stages
+    that read one passage after the other (`secondpass.rerank.in_time`) get two thirds of the time at most, or all of it
+    where ``strong`` could not read one passage in what is left; others take the time they take. Ties of ``strong`` and
+    a blank question keep the given order. Safe to share between threads, which then share the machine: each keeps its
+    own time.
 
     Raises:
         InputError: ``seconds`` is not positive.
@@ -54,8 +70,11 @@ class BudgetReranker:
         self.cheap = cheap
         self.strong = strong
         self.seconds = seconds
+        self._stages = cheap.stages if isinstance(cheap, CascadeReranker) else (Stage(cheap),)
         self._on_report = on_report
-        strong.measure_pace()
+        for reader in (*(stage.reranker for stage in self._stages), strong):
+            if isinstance(reader, PairReranker):
+                reader.measure_pace()
 
     @property
     def name(self) -> str:
@@ -66,45 +85,47 @@ class BudgetReranker:
         """Return the best ``top_n`` of ``hits``: first those the strong model read, then the others."""
         start = time.perf_counter()
         check_top_n(top_n)
-        order = self.cheap.rerank(query, hits)
         if not query.strip():
-            return order[:top_n]
-        scores = self._score_in_time(query, order, start + self.seconds)
-        read = [hit for hit in order if hit.chunk.text in scores]
-        rest = [hit for hit in order if hit.chunk.text not in scores]
-        read.sort(key=lambda hit: -scores[hit.chunk.text].score)
-        placed = [self.strong.scored(hit, rank, scores[hit.chunk.text]) for rank, hit in enumerate(read, start=1)]
-        candidates = len({hit.chunk.text for hit in order if hit.chunk.text.strip()})
-        report = BudgetReport(len(scores), candidates, time.perf_counter() - start)
-        behind = f"; the others stand behind them, ordered by {self.cheap.name}" if report.read < candidates else ""
-        took = (self.strong.name, report.read, candidates, report.seconds * 1000, behind)
+            return self.strong.rerank(query, self.cheap.rerank(query, hits), top_n)
+        reserve = _RESERVE_SECONDS + _RESERVE_SECONDS_PER_HIT * len(hits)
+        seconds = max(self.seconds - reserve, 0.0)
+        order, cheap = self._cheap_order(query, hits, start, self._cheap_seconds(query, hits, seconds))
+        scores = score_in_time(self.strong, query, order, start + seconds)
+        placed = place_read(self.strong, query, order, scores, hits)[:top_n]
+        candidates = len({hit.chunk.text for hit in order if not is_blank(hit)})
+        report = BudgetReport(len(scores), candidates, time.perf_counter() - start, cheap)
+        took = (self.strong.name, report.read, candidates, report.seconds * 1000, self._behind(report))
         _log.info("%s read %d of %d passages in %.0f ms%s", *took)
         if self._on_report:
             self._on_report(report)
-        return (placed + rest)[:top_n]
+        return placed
 
-    def _score_in_time(self, query: str, order: Sequence[Hit], deadline: float) -> dict[str, PassageScore]:
-        """Score the passages of ``order`` from its head until the time is up."""
-        waiting = list(dict.fromkeys(hit.chunk.text for hit in order if hit.chunk.text.strip()))
-        costs = pair_tokens(query, waiting)
-        scores: dict[str, PassageScore] = {}
-        while len(scores) < len(waiting):
-            begin = len(scores)
-            end = self._end_of_slice(costs, begin, deadline - time.perf_counter() - _RESERVE_SECONDS)
-            if end == begin:
-                break
-            batch = waiting[begin:end]
-            scores.update(zip(batch, self.strong.score_texts(query, batch), strict=True))
-        return scores
+    def _cheap_seconds(self, query: str, hits: Sequence[Hit], seconds: float) -> float:
+        """Return what the cheap stages may take of ``seconds``: all, where the strong model could not use the rest."""
+        first = hits[0].chunk.text if hits else ""
+        one = self.strong.pace.seconds(pair_tokens(query, [first])[0])
+        if one <= seconds * (1 - _CHEAP_SHARE):
+            return seconds * _CHEAP_SHARE
+        return seconds - one if seconds - one >= seconds * _LEAST_CHEAP_SHARE else seconds
 
-    def _end_of_slice(self, costs: Sequence[int], begin: int, remaining: float) -> int:
-        """Return where the next call ends: at its part of the time, after one passage at least, or at none."""
-        if self.strong.pace.seconds(costs[begin]) > remaining:
-            return begin
-        end, tokens = begin, 0
-        while end < len(costs):
-            tokens += costs[end]
-            if end > begin and self.strong.pace.seconds(tokens) > remaining * _SLICE:
-                break
-            end += 1
-        return end
+    def _cheap_order(
+        self, query: str, hits: Sequence[Hit], start: float, seconds: float
+    ) -> tuple[list[Hit], tuple[StageReading, ...]]:
+        """Pass ``hits`` through the cheap stages, each with its part of ``seconds``."""
+        order, readings = list(hits), []
+        for number, stage in enumerate(self._stages, start=1):
+            deadline = start + seconds * number / len(self._stages)
+            order, reading = rerank_in_time(stage.reranker, query, order, deadline)
+            order = order[: stage.top_n]
+            readings.append(reading)
+        return order, tuple(readings)
+
+    def _behind(self, report: BudgetReport) -> str:
+        """Return what a note says of the passages that the strong model did not read; nothing where it read all."""
+        if report.read == report.candidates:
+            return ""
+        said = f"; the others stand behind them, ordered by {self.cheap.name}"
+        for stage in report.cheap:
+            if stage.read < stage.given:
+                said += f", where {stage.name} had time for {stage.read} of {stage.given}: the rest as it was given"
+        return said

@@ -10,6 +10,7 @@ from typing import Literal
 from secondpass.errors import InputError
 from secondpass.models.comparison import PassageComparator
 from secondpass.rerank.ordering import check_top_n, with_score
+from secondpass.text.surrogates import encodable
 from secondpass.types import Hit, StageScore
 
 Aggregation = Literal["both_orders", "one_order"]
@@ -57,17 +58,18 @@ class DuoReranker:
         """Return the best ``top_n`` of ``hits``, best first; ties keep the given order."""
         check_top_n(top_n)
         head = list(hits[: self._depth]) if query.strip() else []
-        wins, cut = self._wins(query, [hit.chunk.text for hit in head])
-        scores = [wins[hit.chunk.text] if hit.chunk.text.strip() else 0.0 for hit in head]
-        order = sorted(range(len(head)), key=lambda index: (not head[index].chunk.text.strip(), -scores[index]))
-        placed = [(head[index], scores[index]) for index in order]
-        placed += [(hit, -float(place)) for place, hit in enumerate(hits[len(head) :], start=1)]
+        texts = [encodable(hit.chunk.text) for hit in head]
+        wins, cut = self._wins(encodable(query), texts)
+        scores = [wins[text] if text.strip() else 0.0 for text in texts]
+        order = sorted(range(len(head)), key=lambda index: (not texts[index].strip(), -scores[index]))
+        placed = [(head[index], scores[index], texts[index] in cut) for index in order]
+        placed += [(hit, -float(place), False) for place, hit in enumerate(hits[len(head) :], start=1)]
         return [
             replace(
                 with_score(hit, StageScore(self.name, rank, score, "rank_only"), hit.evidence),
-                truncated=hit.truncated or hit.chunk.text in cut,
+                truncated=hit.truncated or was_cut,
             )
-            for rank, (hit, score) in enumerate(placed[:top_n], start=1)
+            for rank, (hit, score, was_cut) in enumerate(placed[:top_n], start=1)
         ]
 
     def _wins(self, query: str, texts: Sequence[str]) -> tuple[dict[str, float], set[str]]:

@@ -26,7 +26,7 @@ from secondpass.rerank.lexical_question import Question, read_question
 from secondpass.rerank.ordering import order_by_score
 from secondpass.text.rarity import rarity, rarity_table
 from secondpass.text.terms import K1, query_terms
-from secondpass.types import Chunk, FloatArray, Hit, Language
+from secondpass.types import Chunk, FloatArray, Hit, Language, Span
 
 _ECHO = list(FEATURES).index("echo")
 
@@ -128,10 +128,14 @@ class LexicalReranker:
 
     def rerank(self, query: str, hits: Sequence[Hit], top_n: int | None = None) -> list[Hit]:
         """Return the best ``top_n`` of ``hits``, each with its best sentence as evidence."""
+        scores, evidence = self.judge(query, hits)
+        return order_by_score(hits, scores, self.name, "log_odds", top_n, evidence)
+
+    def judge(self, query: str, hits: Sequence[Hit]) -> tuple[FloatArray, list[Span | None]]:
+        """Return the score of each hit, float32 [N], and its best sentence; none depends on another hit."""
         question = read_question(query)
         weights = load_weights()[question.language]
         features = compute_features(question, [hit.chunk for hit in hits])
         shares = bm25_share(query, [_first_stage(hit) for hit in hits])
         shares *= 1 - features.values[:, _ECHO]  # BM25 is what stuffing with the question's words is made for
-        scores = weights.score(question, features) + weights.after_bm25(question, shares)
-        return order_by_score(hits, scores, self.name, "log_odds", top_n, features.evidence)
+        return weights.score(question, features) + weights.after_bm25(question, shares), features.evidence

@@ -10,6 +10,8 @@ from secondpass.text.language import estimate_tokens
 from secondpass.types import PairScorer
 
 _LEARNING = 0.3
+_DOUBT = 0.01
+_FIRST_SPREAD = 0.1
 _QUERY = "速度 speed"
 _SAMPLE = ("重排模型同时阅读问题和段落，给出相关程度的分数。", "A reranker reads question and passage together. ")
 _CALLS = ([_SAMPLE[0]], [_SAMPLE[1] * 2], [_SAMPLE[0] * (4 + n) + _SAMPLE[1] * 4 for n in range(3)])
@@ -25,7 +27,7 @@ def pair_tokens(query: str, passages: Sequence[str]) -> list[int]:
 class Pace:
     """Seconds that a model takes: so many a call, and so many a token; safe to share between threads.
 
-    Two numbers cannot be told apart by calls of one size, so that a new observation moves both in proportion.
+    Two numbers cannot be told apart by calls of one size, so that a new observation moves both by one factor.
     """
 
     def __init__(self) -> None:
@@ -33,7 +35,8 @@ class Pace:
         self._measuring = threading.Lock()
         self._per_call = 0.0
         self._per_token = 0.0
-        self._spread = 0.1
+        self._factor = 1.0
+        self._spread = _FIRST_SPREAD
 
     def measure(self, scorer: PairScorer) -> None:
         """Begin from calls of known sizes; one that has begun is not measured again."""
@@ -53,14 +56,18 @@ class Pace:
     def learn(self, tokens: int, seconds: float) -> None:
         """Take note of one call; nothing is learned before `measure`."""
         with self._lock:
-            expected = self._per_call + self._per_token * tokens
+            expected = (self._per_call + self._per_token * tokens) * self._factor
             if not expected:
                 return
             ratio = seconds / expected
-            self._spread += _LEARNING * (abs(ratio - 1) - self._spread)
-            factor = 1 + _LEARNING * (min(max(ratio, 0.25), 4.0) - 1)
-            self._per_call *= factor
-            self._per_token *= factor
+            self._spread += _LEARNING * (max(ratio - 1, 0.0) - self._spread)
+            self._factor *= 1 + _LEARNING * (min(max(ratio, 0.25), 4.0) - 1)
+
+    def doubt(self) -> None:
+        """Go a little back to what was measured first: a prediction for which nothing is read is never corrected."""
+        with self._lock:
+            self._factor += _DOUBT * (min(self._factor, 1.0) - self._factor)
+            self._spread += _DOUBT * (min(self._spread, _FIRST_SPREAD) - self._spread)
 
     @property
     def is_known(self) -> bool:
@@ -68,6 +75,6 @@ class Pace:
         return self._per_token > 0
 
     def seconds(self, tokens: int) -> float:
-        """Predict a call's seconds, with room for what predictions were off by lately."""
+        """Predict a call's seconds, with room for what calls took longer than predicted lately."""
         with self._lock:
-            return (self._per_call + self._per_token * tokens) * (1 + min(self._spread, 1.0))
+            return (self._per_call + self._per_token * tokens) * self._factor * (1 + min(self._spread, 1.0))

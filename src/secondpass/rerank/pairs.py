@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -16,11 +15,11 @@ from dataclasses import dataclass, replace
 from secondpass.rerank.ordering import check_top_n, with_score
 from secondpass.rerank.pace import Pace, pair_tokens
 from secondpass.rerank.score_cache import ScoreCache
+from secondpass.text.surrogates import encodable
 from secondpass.types import Hit, PairScorer, PassageScore, Scale, StageScore
 
 _log = logging.getLogger(__name__)
 _SECONDS_BETWEEN_NOTES = 5.0
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _LOWEST_UNBOUNDED = -1000.0
 """The score of a passage without text, on scales without a lowest value."""
 
@@ -83,14 +82,14 @@ class PairReranker:
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[PassageScore]:
         """Score ``texts`` in their order, each different one once."""
-        query = _encodable(query)
-        distinct = list(dict.fromkeys(_encodable(text) for text in texts if text.strip()))
+        query = encodable(query)
+        distinct = list(dict.fromkeys(encodable(text) for text in texts if text.strip()))
         known = self._cache.get(self.scorer.fingerprint, query, distinct) if self._cache else {}
         missing = [text for text in distinct if text not in known]
         scores = known | self._computed(query, missing)
         self._count(scores.values(), len(known))
         lowest = PassageScore(0.0 if self.scorer.scale == "probability" else _LOWEST_UNBOUNDED)
-        return [scores[_encodable(text)] if text.strip() else lowest for text in texts]
+        return [scores[encodable(text)] if text.strip() else lowest for text in texts]
 
     def _computed(self, query: str, texts: Sequence[str]) -> dict[str, PassageScore]:
         """Have ``texts`` scored, and keep what is done after every part; say how far it is where it takes long."""
@@ -148,8 +147,3 @@ def _probability(score: float, scale: Scale) -> float:
     if scale == "probability":
         return score
     return 1 / (1 + math.exp(-score)) if score > 0 else math.exp(score) / (1 + math.exp(score))
-
-
-def _encodable(text: str) -> str:
-    """Return ``text`` with halves of surrogate pairs replaced, which no tokenizer takes; its length stays."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -53,7 +53,8 @@ class ThresholdReranker:
     """Rerank by ``inner``, then drop what lies below a score.
 
     ``judge`` is the stage whose scores count, where ``inner`` may leave passages without one, as a budget does: those
-    are dropped too, since nothing says that they are good enough.
+    are dropped too, since nothing says that they are good enough. A blank question judges nothing: what ``inner`` gives
+    comes back whole.
 
     Raises:
         InputError: the scores of ``inner`` are not on the scale of ``min_score``.
@@ -73,6 +74,9 @@ class ThresholdReranker:
         """Return the best ``top_n`` of those that score high enough, maybe none."""
         check_top_n(top_n)
         ranked = self.inner.rerank(query, hits, top_n)
+        if not query.strip():
+            _log.info("the question is blank, so that nothing is judged; the given order stays and nothing is dropped")
+            return ranked
         judged = [hit for hit in ranked if self._judge is None or hit.stages[-1].stage == self._judge]
         if len(judged) < len(ranked):
             unread = len(ranked) - len(judged)
@@ -83,9 +87,17 @@ class ThresholdReranker:
         if self.min_score.scale == "probability" and hit.probability is not None:
             return hit.probability
         if hit.scale != self.min_score.scale:
-            also = "" if hit.probability is None else " or probability"
             raise InputError(
                 f"{self.inner.name} gives scores on the scale {hit.scale}, to which a lowest score of {self.min_score} "
-                f"says nothing; give it as {hit.scale}=NUMBER{also}."
+                f"says nothing; {_advice(hit)}."
             )
         return hit.score
+
+
+def _advice(hit: Hit) -> str:
+    """Return what to do where a lowest score is on another scale than the score of ``hit``."""
+    accepted = [] if hit.scale in _NOT_A_MEASURE else [f"{hit.scale}=NUMBER"]
+    accepted += [] if hit.probability is None else ["probability=NUMBER"]
+    if accepted:
+        return f"give it as {' or '.join(accepted)}"
+    return "only their order counts, so leave the lowest score out or name a reranker that gives scores"
