@@ -86,6 +86,20 @@ def test_a_model_is_fetched_once_and_then_found(
     assert (again["fetched"], again["origin"], again["folder"], again["name"]) == (False, origin, folder, NAME)
 
 
+@pytest.mark.parametrize("prefix", ["", "ms:"])
+def test_offline_nothing_is_fetched_though_the_hub_is_there(
+    run: Callable[..., Any], run_json: Callable[..., Any], hub: Path, tmp_path: Path, prefix: str
+) -> None:
+    for command in (["fetch"], ["parity"], ["export", "out.onnx"]):
+        done = run("models", command[0], prefix + NAME, *command[1:], "--offline")
+        assert done.returncode == 2
+        assert f"{NAME} is not on this machine and cannot be fetched" in done.stderr
+        assert not list(tmp_path.rglob("model.safetensors.*")), "something was fetched"
+    assert not (tmp_path / "hf/hub").exists()
+    run("models", "fetch", prefix + NAME)
+    assert run_json("models", "fetch", prefix + NAME, "--offline", cwd=tmp_path)["fetched"] is False
+
+
 def test_what_is_not_here_is_a_mistake_with_a_hint(run: Callable[..., Any], tmp_path: Path) -> None:
     done = run("models", "path", KNOWN)
     assert done.returncode == 2

@@ -164,6 +164,85 @@ def test_parity_over_your_own_pairs_with_one_engine_is_a_table(
     assert "kaputt.jsonl:1" in broken.stderr
 
 
+LONG = "北京是中华人民共和国的首都，人口超过两千万。长江全长六千三百公里，是亚洲最长的河流。" * 20
+
+
+def scores_of(run: Callable[..., Any], name: str, *options: str) -> dict[str, dict[str, Any]]:
+    lines = LINES + json.dumps({"id": "long", "text": LONG}, ensure_ascii=False) + "\n"
+    arguments = ("--rerank", f"{name}@all", "--engine", "onnx", *options)
+    done = run("rerank", QUESTION * 9, *arguments, stdin=lines)
+    assert done.returncode == 0, done.stderr
+    return {row["id"]: row for row in map(json.loads, done.stdout.splitlines())}
+
+
+def same_scores(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> bool:
+    return all(abs(one[key]["score"] - other[key]["score"]) < 1e-4 for key in one) and all(
+        one[key].get("evidence") == other[key].get("evidence")
+        and ("probability" in one[key]) == ("probability" in other[key])
+        for key in one
+    )
+
+
+def recorded(folder: Path, profile: str, max_tokens: int) -> Path:
+    """Write into config.json what training writes: by which profile the model was taught, and at which length."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    write_json(folder / "config.json", config | {"secondpass": {"profile": profile, "max_tokens": max_tokens}})
+    return folder
+
+
+def test_an_exported_folder_is_read_by_the_profile_and_length_that_were_given(
+    run: Callable[..., Any], folder: Path, tmp_path: Path
+) -> None:
+    options = ("--profile", "cross-encoder/ms-marco-MiniLM-L6-v2", "--max-tokens", "64")
+    wanted = scores_of(run, str(folder), *options)
+    assert not same_scores(wanted, scores_of(run, str(folder)))
+    done = run("models", "export", str(folder), "made", *options)
+    assert done.returncode == 0, done.stderr
+    assert same_scores(scores_of(run, "made"), wanted)
+    done = run("models", "export", str(folder), "short", "--max-tokens", "64")
+    assert done.returncode == 0, done.stderr
+    assert same_scores(scores_of(run, "short"), scores_of(run, str(folder), "--max-tokens", "64"))
+
+
+def test_an_exported_folder_keeps_the_recorded_profile(run: Callable[..., Any], tmp_path: Path) -> None:
+    trained = recorded(make_model(tmp_path / "训练", Shape("xlm-roberta")), "BAAI/bge-reranker-base", 80)
+    wanted = scores_of(run, str(trained))
+    done = run("models", "export", str(trained), "made")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "made" / "config.json").read_text("utf-8"))["secondpass"] == {
+        "profile": "BAAI/bge-reranker-base", "max_tokens": 80,
+    }  # fmt: skip
+    assert same_scores(scores_of(run, "made"), wanted)
+
+
+def test_parity_reads_by_the_profile_the_length_and_the_record(
+    run: Callable[..., Any], run_json: Callable[..., Any], folder: Path, tmp_path: Path
+) -> None:
+    """A spread is of the exact scores: two readings that differ have two, and one reading has one."""
+    job = {"query": QUESTION * 9, "passages": [{"text": LONG[start:]} for start in (0, 40, 90)]}
+    (tmp_path / "jobs.jsonl").write_text(json.dumps(job, ensure_ascii=False) + "\n", encoding="utf-8")
+    trained = recorded(make_model(tmp_path / "训练", Shape("xlm-roberta")), "BAAI/bge-reranker-base", 80)
+
+    def spread(name: Path, *options: str) -> float:
+        arguments = ("--pairs", "jobs.jsonl", "--engine", "onnx", "--precision", "f32", *options)
+        rows = run_json("models", "parity", str(name), *arguments, cwd=tmp_path)
+        assert rows[1]["max_difference"] < 1e-4
+        return float(rows[0]["spread"])
+
+    plain = spread(folder)
+    given = spread(folder, "--profile", "BAAI/bge-reranker-base", "--max-tokens", "80")
+    assert abs(given - plain) > 1e-3
+    assert spread(trained) == pytest.approx(given, abs=1e-5)
+    assert abs(spread(folder, "--max-tokens", "64") - plain) > 1e-3
+    for words, options in (
+        ("no profile named 'bge'", ("--profile", "bge")),
+        ("reads 32 to 512", ("--max-tokens", "9")),
+    ):
+        done = run("models", "parity", str(folder), *options)
+        assert done.returncode == 2
+        assert words in done.stderr
+
+
 def test_clean_says_what_would_go_and_then_removes_it(
     run: Callable[..., Any], run_json: Callable[..., Any], folder: Path, tmp_path: Path, cache: Path
 ) -> None:

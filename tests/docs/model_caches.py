@@ -25,6 +25,9 @@ def fill_caches(huggingface: Path, modelscope: Path) -> None:
     make_model(_snapshot(huggingface, "cross-encoder/ms-marco-MiniLM-L6-v2"), Shape("bert"))
     make_causal(_snapshot(huggingface, "Qwen/Qwen3-Reranker-0.6B"), "qwen3")
     make_causal(_snapshot(huggingface, "Qwen/Qwen3-0.6B"), "qwen3", seed=12)
+    layers = {"num_hidden_layers": 20, "start_layer": 8}
+    make_causal(_snapshot(huggingface, "BAAI/bge-reranker-v2-minicpm-layerwise"), "minicpm", **layers)
+    make_causal(_snapshot(huggingface, "BAAI/bge-reranker-v2.5-gemma2-lightweight"), "gemma2", **layers)
     make_seq2seq(_snapshot(huggingface, "castorini/monot5-base-msmarco"))
     make_seq2seq(_snapshot(huggingface, "castorini/duot5-base-msmarco"))
     write_stanford(_snapshot(huggingface, "colbert-ir/colbertv2.0"))

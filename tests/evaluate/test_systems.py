@@ -102,6 +102,7 @@ CHANGES: dict[str, Change] = {
     "length": lambda _: replace(QUICK, max_tokens=64),
     "cut": lambda _: replace(QUICK, cut_long=True),
     "precision": lambda _: replace(QUICK, engine=replace(ONNX, precision="int8")),
+    "windows": lambda _: replace(QUICK, window_unit="sentences"),
     "threads": lambda _: replace(QUICK, engine=replace(ONNX, threads=1)),
     "least score": lambda _: replace(QUICK, min_score=MinScore(0.5, "probability")),
 }
@@ -153,3 +154,12 @@ def test_the_words_say_engine_precision_and_fingerprint(tmp_path: Path) -> None:
     words = opened(str(folder), options).words
     assert "fingerprint" in words
     assert "engine onnx, f32, cpu, 1 thread, inputs of up to 64 tokens" in words
+    assert "brackets" not in words
+
+
+def test_settings_behind_a_name_are_part_of_the_system_and_the_words_say_so(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "模型", Shape("bert"))
+    plain, short = opened(str(folder)), opened(f"lexical@20>{folder}[max-tokens=64]@5")
+    assert plain.key != short.key
+    assert short.name.endswith("[max-tokens=64]@5")
+    assert short.words.endswith("all threads (but for what its name says in brackets)")

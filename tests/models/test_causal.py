@@ -1,6 +1,7 @@
 """Causal rerankers against the recipes of their model cards, run with transformers on the same tiny models."""
 
 import logging
+from bisect import bisect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -158,6 +159,24 @@ def test_thousands_of_tokens_are_read_at_once_where_the_model_reads_them(qwen3_f
     assert score.windows == 1
     expected = qwen3_recipe(qwen3_folder, "谁", [text], causal_template("qwen3").instruction)
     assert score.score == pytest.approx(log_odds(expected)[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("text", [SENTENCES[1], SENTENCES[13] + " "], ids=["zh", "en"])
+def test_at_its_limit_of_8192_tokens_a_score_equals_the_recipe(tmp_path, text):
+    narrow = {"num_hidden_layers": 2, "num_attention_heads": 1, "num_key_value_heads": 1}
+    folder = make_causal(tmp_path, "qwen3", max_position_embeddings=8192, **narrow)
+    scorer = open_causal(folder, replace(QWEN3, max_tokens=8192))
+    room = scorer._builder.passage_room("谁")
+    repeated = text * (room // 8)
+    tokens = scorer._builder.tokenizer
+    end = bisect(range(len(repeated)), room, key=lambda length: len(tokens.encode([repeated[:length]])[0])) - 1
+    longest = repeated[:end]
+    (whole,) = scorer.score("谁", [longest])
+    assert (whole.windows, whole.truncated) == (1, False)
+    assert room - 3 <= whole.tokens <= room
+    assert len(scorer._builder.inputs("谁", [longest + "贝尔"]).sequences) > 1
+    expected = qwen3_recipe(folder, "谁", [longest], causal_template("qwen3").instruction)
+    assert whole.score == pytest.approx(log_odds(expected)[0], abs=1e-4)
 
 
 @settings(deadline=None, max_examples=25)

@@ -119,12 +119,22 @@ def test_an_embedder_is_refused_as_a_reranker(tmp_path: Path) -> None:
 def test_a_language_model_without_a_profile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nonsense\. Known profiles are .*Qwen/Qwen3-Reranker-0\.6B"):
         family(write_model(tmp_path / "大模型", QWEN))
-    classifier = {"architectures": ["Qwen3ForSequenceClassification"], "model_type": "qwen3", "id2label": {"0": "x"}}
-    with pytest.raises(InputError, match="language model without a known profile"):
-        family(write_model(tmp_path / "converted", classifier))
     t5 = write_model(tmp_path / "t5", {"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"})
     with pytest.raises(InputError, match=r"T5 model without a known profile.*castorini/monot5"):
         family(t5)
+
+
+def test_a_classifier_on_a_decoder_is_a_cross_encoder_and_reads_a_form_where_its_profile_is_named(
+    tmp_path: Path,
+) -> None:
+    for architecture, model_type in (("Qwen3", "qwen3"), ("Llama", "llama"), ("Gemma", "gemma")):
+        config = {"architectures": [f"{architecture}ForSequenceClassification"], "model_type": model_type}
+        folder = write_model(tmp_path / f"分类-{model_type}", {**config, "id2label": {"0": "LABEL_0"}})
+        assert family(folder) == "cross-encoder"
+        assert family(folder, "Qwen/Qwen3-Reranker-0.6B") == "causal"
+        assert family(folder, "BAAI/bge-reranker-v2-m3") == "cross-encoder"
+        with pytest.raises(InputError, match="profile castorini/monot5-base-msmarco is for a seq2seq model"):
+            family(folder, "castorini/monot5-base-msmarco")
 
 
 def test_a_profile_of_another_kind_is_refused(tmp_path: Path) -> None:

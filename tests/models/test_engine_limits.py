@@ -103,7 +103,7 @@ def rerank_with(tmp_path, *arguments):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is honoured on Linux only")
-@pytest.mark.parametrize("engine", ["onnx", "openvino", "torch"])
+@pytest.mark.parametrize("engine", ["onnx", "openvino", "numpy", "torch"])
 def test_a_batch_that_does_not_fit_is_retried_smaller(wide, tmp_path, engine):
     done = rerank_with(tmp_path, wide, engine, 450, 32, 24)
     output = done.stdout.split("----")
@@ -113,7 +113,7 @@ def test_a_batch_that_does_not_fit_is_retried_smaller(wide, tmp_path, engine):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is honoured on Linux only")
-@pytest.mark.parametrize("engine", ["onnx", "openvino", "torch"])
+@pytest.mark.parametrize("engine", ["onnx", "openvino", "numpy", "torch"])
 def test_one_text_that_does_not_fit_is_said_by_the_engines_name(wide, tmp_path, engine):
     done = rerank_with(tmp_path, wide, engine, 60, 1, 200)
     output = done.stdout.split("----")
@@ -125,7 +125,7 @@ def test_one_text_that_does_not_fit_is_said_by_the_engines_name(wide, tmp_path, 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is honoured on Linux only")
-@pytest.mark.parametrize("engine", ["onnx", "openvino", "torch"])
+@pytest.mark.parametrize("engine", ["onnx", "openvino", "numpy", "torch"])
 def test_without_memory_no_engine_gives_the_numbers_of_the_batch_before(wide, tmp_path, engine):
     """OpenVINO's ``infer`` does: it leaves them where they were, and says nothing."""
     code = f"""

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.colbert_checkpoints import KNOWN_PUNCTUATION, PASSAGES, QUERIES, write_pylate, write_stanford
+from tests.models.colbert_checkpoints import (
+    KNOWN_PUNCTUATION,
+    PASSAGES,
+    POSITIONS,
+    QUERIES,
+    write_pylate,
+    write_stanford,
+)
 
 from secondpass.models.colbert_settings import read_projection
 from secondpass.models.engine import EngineName, EngineOptions
@@ -20,6 +27,11 @@ from secondpass.models.torch_encoder import TorchEncoderEngine
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "pylate.json").read_text(encoding="utf-8"))
 AS_THE_REFERENCE = LateInteractionOptions(cut_long=True)
+
+
+LIMIT = POSITIONS - 3  # without the marks
+LENGTHS = [word * count for word in ("river ", "西", "西安 bank ") for count in (1, 2, 17, 100, 165)]
+LENGTHS += ["river " * LIMIT, "西" * LIMIT, "over " + "river " * LIMIT, "over" + "西" * LIMIT]
 
 
 def open_scorer(folder: Path, options: LateInteractionOptions = AS_THE_REFERENCE) -> LateInteractionScorer:
@@ -73,6 +85,27 @@ def test_scores_equal_those_of_sentence_transformers_before_and_after_it_saves(
     expected = reference_scores(model)
     np.testing.assert_allclose(all_scores(open_scorer(folder)), expected, atol=1e-4)
     np.testing.assert_allclose(all_scores(open_scorer(tmp_path / "new")), expected, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def longest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[float]]]:
+    """A model that reads 512 tokens of a document, and what sentence-transformers says of `LENGTHS`."""
+    folder = write_pylate(tmp_path_factory.mktemp("models") / "long", document_length=POSITIONS)
+    model = reference(folder)
+    vectors = [model.encode_document([text]) for text in LENGTHS]
+    columns = [model.similarity(model.encode_query(QUERIES), one)[:, 0].tolist() for one in vectors]
+    return folder, [list(row) for row in zip(*columns, strict=True)]
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnx", "numpy", "torch"])
+def test_from_one_token_to_the_limit_scores_equal_those_of_sentence_transformers(
+    engine: EngineName, longest: tuple[Path, list[list[float]]]
+) -> None:
+    folder, expected = longest
+    scorer = open_late_interaction(folder, options=AS_THE_REFERENCE, engine_options=EngineOptions(engine, threads=1))
+    scores = [scorer.score(query, LENGTHS) for query in QUERIES]
+    assert [one.truncated for one in scores[0]] == [text.startswith("over") for text in LENGTHS]
+    np.testing.assert_allclose([[one.score for one in row] for row in scores], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 TOKENIZER = GOLDEN / "causal_tokenizer.json"
@@ -50,6 +50,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "rope_theta": 1000000.0, "hidden_act": "silu",
         "tie_word_embeddings": False,
     },
+    "llama": _DECODER | {
+        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "head_dim": 8, "rope_theta": 10000.0,
+        "hidden_act": "silu", "tie_word_embeddings": False, "attention_bias": False,
+    },
     "minicpm": _DECODER | {
         "model_type": "minicpm", "architectures": ["LayerWiseMiniCPMForCausalLM"], "num_hidden_layers": 4,
         "num_key_value_heads": 4, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "rope_scaling": None,
@@ -76,6 +80,21 @@ def make_causal(folder: Path, kind: str, seed: int = 11, pad: str = "<pad>", **o
     weights = {name: _draw(rng, name, shape, kind) for name, shape in _shapes(kind, config)}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     write_tokenizer(folder, pad)
+    return folder
+
+
+def make_decoder_classifier(folder: Path, kind: str, labels: int = 1, pad: str = "<pad>", **overrides: Any) -> Path:
+    """Write a model folder of ``kind`` whose head is a classifier's, as conversions of causal rerankers have it."""
+    architecture = CONFIGS[kind]["architectures"][0].replace("ForCausalLM", "ForSequenceClassification")
+    names = {str(index): f"LABEL_{index}" for index in range(labels)}
+    label_ids = {name: int(index) for index, name in names.items()}
+    made = {"architectures": [architecture], "id2label": names, "label2id": label_ids} | overrides
+    make_causal(folder, kind, pad=pad, **made)
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("lm_head.weight", None)
+    rng = np.random.default_rng(5)
+    weights["score.weight"] = rng.standard_normal((labels, _DECODER["hidden_size"])).astype(np.float32)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 

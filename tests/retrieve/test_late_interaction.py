@@ -15,8 +15,11 @@ from secondpass import Workbench
 from secondpass.errors import InputError, StoreError
 from secondpass.index.entries import search_text
 from secondpass.models.engine import EngineOptions
+from secondpass.models.late_interaction import LateInteractionOptions
 from secondpass.models.late_interaction_scorer import open_late_interaction
+from secondpass.models.token_encoder_names import open_named_token_encoder
 from secondpass.rerank.options import RerankerOptions
+from secondpass.workbench import describe_index
 
 ONE_THREAD = RerankerOptions(engine=EngineOptions("onnx", threads=1))
 QUESTIONS = ["西安交通大学在哪里", "where is the terracotta army?"]
@@ -94,3 +97,40 @@ def test_the_command_line_indexes_and_searches_by_token_vectors(model: Path, doc
     again = run("index", str(documents))
     assert again.returncode == 0, again.stderr
     assert "0 added" in again.stdout
+
+
+@pytest.mark.parametrize("question", ["a\ud800b 西安", "\udfff"])
+def test_half_a_surrogate_pair_in_a_question_is_read_as_an_unknown_character(
+    index: Path, model: Path, question: str
+) -> None:
+    encoder = open_late_interaction(model, engine_options=ONE_THREAD.engine).encoder
+    clean = "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in question)
+    np.testing.assert_array_equal(encoder.encode_query(question).vectors, encoder.encode_query(clean).vectors)
+    np.testing.assert_array_equal(*encoder.encode_document_tokens([question, clean]))
+    with Workbench(index, rerankers=ONE_THREAD) as workbench:
+        assert len(workbench.search(question, "colbert@10", rerank=[]).hits) == 2
+
+
+def test_an_index_remembers_that_chinese_punctuation_was_left_out(model: Path, documents: Path, tmp_path: Path) -> None:
+    named, question = f"{model}[skiplist=chinese]", QUESTIONS[0]
+    with Workbench(tmp_path / "new", rerankers=ONE_THREAD, token_encoder=named) as workbench:
+        workbench.index(documents)
+    with Workbench(tmp_path / "new", rerankers=ONE_THREAD) as workbench:  # opened again by the index's own record
+        hits = workbench.search(question, "colbert@10", rerank=[]).hits
+    scorer = open_late_interaction(model, options=LateInteractionOptions("chinese"), engine_options=ONE_THREAD.engine)
+    expected = [one.score for one in scorer.score(question, [search_text(hit.chunk) for hit in hits])]
+    np.testing.assert_allclose([hit.score for hit in hits], expected, rtol=5e-4)  # the store's float16
+    assert named in describe_index(tmp_path / "new")
+    with (
+        Workbench(tmp_path / "new", rerankers=ONE_THREAD, token_encoder=str(model)) as workbench,
+        pytest.raises(StoreError, match=r"Use --token-encoder .*colbert-tiny\[skiplist=chinese\]"),
+    ):
+        workbench.search(question, "colbert@3")
+
+
+@pytest.mark.parametrize("settings", ["skiplist=中文", "layer=2", "skiplist=chinese,layer=2"])
+def test_a_token_encoder_has_no_other_settings(model: Path, settings: str) -> None:
+    with pytest.raises(InputError, match="skiplist=checkpoint or chinese"):
+        open_named_token_encoder(f"{model}[{settings}]")
+    plain = open_named_token_encoder(f"{model}[skiplist=checkpoint]", ONE_THREAD.engine)
+    assert plain.name == str(model)

@@ -21,6 +21,7 @@ from secondpass.cli.options import json_option
 from secondpass.cli.output import console, print_json, shown
 from secondpass.cli.pace import SECONDS_BETWEEN_LINES, time_left
 from secondpass.cli.plain import plain
+from secondpass.cli.reranking import offline_option
 from secondpass.cli.sizes import bytes_in_words
 from secondpass.errors import InputError
 from secondpass.models.builtin_model import BUILTIN, builtin_folder
@@ -73,15 +74,19 @@ def list_command(cached_only: bool, as_json: bool) -> None:
 @models.command("fetch")
 @click.argument("name")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@offline_option
 @json_option
-def fetch_command(name: str, quiet: bool, as_json: bool) -> None:
+def fetch_command(name: str, quiet: bool, offline: bool, as_json: bool) -> None:
     """Fetch the model NAME (OWNER/NAME, or ms:OWNER/NAME for ModelScope) and say where it lies.
 
-    Only settings, tokenizer and safetensors or ONNX weights are fetched: never pickles, never code.
+    Only settings, tokenizer and safetensors or ONNX weights are fetched: never pickles, never code. With --offline
+    nothing is fetched, and the exit code says whether the model is here and whole.
     """
     try:
         source, new = resolve(name, offline=True), False
     except InputError:
+        if offline:
+            raise
         with DownloadBar(name, quiet or as_json) as bar:
             source, new = resolve(name, progress=bar.advance), True
     size = _size(source.folder)

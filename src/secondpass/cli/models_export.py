@@ -8,32 +8,35 @@ from typing import Any
 
 import click
 
+from secondpass.cli.model_choice import chosen_model, model_options
 from secondpass.cli.options import json_option
 from secondpass.cli.output import print_json
 from secondpass.cli.plain import plain
 from secondpass.cli.sizes import bytes_in_words
 from secondpass.errors import MissingExtraError
 from secondpass.models.engines import installed_engines
-from secondpass.models.profiles import find_profile
-from secondpass.models.source import resolve
 
 
 @click.command("export")
 @click.argument("name")
 @click.argument("target", metavar="FILE.onnx|FOLDER")
+@model_options
 @json_option
-def export_command(name: str, target: str, as_json: bool) -> None:
+def export_command(
+    name: str, target: str, profile: str | None, model_tokens: int | None, offline: bool, as_json: bool
+) -> None:
     """Write the reranker NAME as ONNX: one FILE.onnx, or a new FOLDER with tokenizer and settings.
 
     Its scores of 24 pairs of texts are compared with those of the exact engine; a file that differs is not kept.
+    A FOLDER is read as NAME is: its config.json records the profile, and its tokenizer the longest input.
     """
-    source = resolve(name)
+    chosen = chosen_model(name, profile, model_tokens, offline)
     if not {"onnx", "openvino"} & set(installed_engines()):
         raise MissingExtraError("Writing and checking ONNX files", "onnx")
     exporting = importlib.import_module("secondpass.models.exporting")
     comparison = importlib.import_module("secondpass.models.engine_comparison")
-    profile = find_profile(source.name) or find_profile(source.folder)
-    exported = exporting.export_model(comparison.reranking_encoder(source.folder, profile), Path(target))
+    model = comparison.reranking_encoder(chosen.source.folder, chosen.profile, chosen.max_tokens)
+    exported = exporting.export_model(model, Path(target))
     if as_json:
         print_json(_described(exported))
         return

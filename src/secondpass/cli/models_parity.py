@@ -9,6 +9,7 @@ from typing import Any, get_args
 import click
 from rich.table import Table
 
+from secondpass.cli.model_choice import chosen_model, model_options
 from secondpass.cli.options import json_option
 from secondpass.cli.output import console, print_json, shown
 from secondpass.cli.plain import plain
@@ -16,8 +17,6 @@ from secondpass.data.passages import BadLine, read_jobs
 from secondpass.errors import InputError, MissingExtraError
 from secondpass.models.engine import EngineName, EngineOptions, Precision
 from secondpass.models.engines import installed_engines
-from secondpass.models.profiles import find_profile
-from secondpass.models.source import resolve
 
 
 @click.command("parity")
@@ -26,21 +25,22 @@ from secondpass.models.source import resolve
 @click.option("--precision", type=click.Choice(get_args(Precision)), multiple=True, help="Only this; may be repeated.")
 @click.option("--pairs", metavar="FILE", help='Your own: lines of {"query": ..., "passages": [{"text": ...}]}.')
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Cores. [default: all]")
+@model_options
 @json_option
 def parity_command(
     name: str, engine: EngineName, precision: tuple[Precision, ...], pairs: str | None, threads: int | None,
-    as_json: bool,
+    profile: str | None, model_tokens: int | None, offline: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Score the same passages with every installed engine and precision, and compare with exact scores.
 
     Without --pairs, twelve questions with twelve passages each are used, Chinese and English; int8 was calibrated on
     the same texts. Tau and the ten best are means over the questions; speed is wall time on this machine, now.
     """
-    source = resolve(name)
+    chosen = chosen_model(name, profile, model_tokens, offline)
     if not installed_engines():
         raise MissingExtraError("Comparing engines", "onnx")
     comparison = importlib.import_module("secondpass.models.engine_comparison")
-    model = comparison.reranking_encoder(source.folder, find_profile(source.name) or find_profile(source.folder))
+    model = comparison.reranking_encoder(chosen.source.folder, chosen.profile, chosen.max_tokens)
     jobs = _own_jobs(pairs) if pairs else comparison.shipped_jobs()
     results = []
     for result in comparison.compare_engines(model, jobs, EngineOptions(engine, threads=threads), precision):
@@ -51,7 +51,7 @@ def parity_command(
         print_json(results)
         return
     count = sum(len(passages) for _, passages in jobs)
-    console().print(_table(results, f"{source.name}: {count} pairs of {len(jobs)} questions"))
+    console().print(_table(results, f"{chosen.source.name}: {count} pairs of {len(jobs)} questions"))
 
 
 def _own_jobs(path: str) -> list[tuple[str, list[str]]]:

@@ -52,7 +52,8 @@ def token_encoder_option(command: Command) -> Command:
         "--token-encoder",
         metavar="NAME",
         help="Adds a vector for every token, for --retrieve colbert: the folder of a late-interaction model (ColBERT, "
-        "PyLate), or its name at a hub. Takes about 45 kB a chunk.",
+        "PyLate), or its name at a hub; 'NAME[skiplist=chinese]' leaves out Chinese punctuation. Takes about 45 kB a "
+        "chunk.",
     )(command)
 
 
@@ -79,7 +80,7 @@ def rerank_option(depth: str = str(DEFAULT_TOP_N)) -> Callable[[Command], Comman
         show_default=True,
         metavar="NAME@N",
         help="Second stage and how many passages it keeps (@all: every one); repeat for a cascade. `secondpass models` "
-        "lists the names.",
+        "lists the names; 'NAME[profile=MODEL]@N' sets something for one of several models alone.",
     )
 
     def add(command: Command) -> Command:

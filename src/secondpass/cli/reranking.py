@@ -15,11 +15,13 @@ import click
 from secondpass.cli.pace import SECONDS_BETWEEN_LINES
 from secondpass.cli.plain import plain
 from secondpass.models.engine import EngineName, EngineOptions, Precision
+from secondpass.models.reading_choices import Skiplist, WindowUnit
 from secondpass.rerank.names import opened_rerankers
 from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.ranking_calls import CallOptions
 from secondpass.rerank.ranking_report import Prices
+from secondpass.rerank.stage_settings import parse_compress
 from secondpass.rerank.threshold import MinScore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,6 +49,16 @@ class RerankingCommand(click.Command):
 
 
 option = partial(click.option, cls=RerankerOption)
+length_option = option(
+    "--max-tokens", "model_tokens", type=click.IntRange(8), metavar="N",
+    help="Longest input of a model, question included. [default: the model's own]",
+)  # fmt: skip
+profile_option = option(
+    "--profile", metavar="MODEL", help="Which known model a folder holds, if its name does not say it."
+)
+offline_option = option(
+    "--offline", is_flag=True, envvar="SECONDPASS_OFFLINE", help="Fetch nothing. [env: SECONDPASS_OFFLINE]"
+)
 _OPTIONS = (
     option("--min-score", metavar="SCALE=X", help="Drop what scores lower, such as log_odds=-3 or logit=-2."),
     option("--min-probability", type=click.FloatRange(0, 1), metavar="P",
@@ -58,11 +70,18 @@ _OPTIONS = (
                  help="f32 is exact; bf16 and int8 are faster, and round."),
     option("--threads", type=click.IntRange(1), metavar="N", help="Cores for a model. [default: all]"),
     option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu or cuda."),
-    option("--max-tokens", "model_tokens", type=click.IntRange(8), metavar="N",
-                 help="Longest input of a model, question included. [default: the model's own]"),
+    length_option,
     option("--cut-long", is_flag=True, help="Cut long passages instead of reading them in windows."),
+    option("--window-unit", type=click.Choice(get_args(WindowUnit)), default="tokens", show_default=True,
+                 help="What the windows of a cross-encoder end at."),
+    option("--skiplist", type=click.Choice(get_args(Skiplist)), default="checkpoint", show_default=True,
+                 help="What ColBERT leaves out of a passage; chinese: Chinese punctuation, too."),
+    option("--layer", type=click.IntRange(1), metavar="N",
+                 help="Layer after which BGE's layerwise or lightweight model gives its score. [default: 28]"),
+    option("--compress", metavar="RATIO@LAYERS",
+                 help="Tokens that BGE's lightweight model makes one, and before which layers. [default: 2@24,40]"),
     option("--instruction", metavar="TEXT", help="What the task is, for models that take an instruction."),
-    option("--profile", metavar="MODEL", help="Which known model a folder holds, if its name does not say it."),
+    profile_option,
     option("--rerank-url", metavar="URL", help="Server of a hosted reranker, or of a chat model that ranks."),
     option("--ranking-runs", type=click.IntRange(1), default=1, show_default=True, metavar="N",
                  help="Times that a chat model ranks, each in another order; one order is made of all."),
@@ -70,8 +89,7 @@ _OPTIONS = (
     option("--concurrent-calls", type=click.IntRange(1), default=CallOptions().max_concurrent_calls, show_default=True,
                  metavar="N", help="Calls to a chat model at a time."),
     option("--prices", metavar="IN,OUT", help="Price of a million tokens of a chat model, for the cost of a ranking."),
-    option("--offline", is_flag=True, envvar="SECONDPASS_OFFLINE",
-                 help="Fetch nothing. [env: SECONDPASS_OFFLINE]"),
+    offline_option,
     option("--score-cache", metavar="FILE", help="Keep scores in this file and do not compute them again."),
 )  # fmt: skip
 
@@ -95,7 +113,7 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
         prices=Prices.parse(prices) if prices else None,
     )
     min_score = _lowest(values.pop("min_score"), values.pop("min_probability"))
-    budget, cache = values.pop("budget"), values.pop("score_cache")
+    budget, cache, compress = (values.pop(name) for name in ("budget", "score_cache", "compress"))
     return RerankerOptions(
         engine=engine,
         profile=values.pop("profile"),
@@ -109,6 +127,10 @@ def reranking_from(values: dict[str, Any]) -> RerankerOptions:
         budget_seconds=parse_duration(budget) if budget else None,
         calls=calls,
         ranking_runs=values.pop("ranking_runs"),
+        window_unit=values.pop("window_unit"),
+        skiplist=values.pop("skiplist"),
+        layer=values.pop("layer"),
+        compress=parse_compress(compress) if compress else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +22,13 @@ from secondpass.errors import InputError
 from secondpass.evaluate.options import FirstStageName
 from secondpass.rerank.names import check_name
 from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.stage_settings import format_compress
 from secondpass.tune.grid import DEPTHS
 from secondpass.tune.records import Preference, Wishes
 from secondpass.tune.tuning import TuningOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_DEPTH = re.compile(r"@(\d+|all)$")
 
 _TASKS = (
     click.argument("paths", nargs=-1, metavar="[TASK]"),
@@ -134,8 +137,8 @@ def request_from(values: dict[str, Any]) -> TuningRequest:
 
 def _names(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if "@" in name:
-            raise InputError(f"--rerank is {name!r}; tune finds the depth by itself: write {name.partition('@')[0]!r}.")
+        if depth := _DEPTH.search(name):
+            raise InputError(f"--rerank is {name!r}; tune finds the depth by itself: write {name[: depth.start()]!r}.")
         if name in STEPS:
             raise InputError(f"--rerank is {name!r}, which gives no scores; tune the rerankers, and add it afterwards.")
         check_name(name)
@@ -158,6 +161,10 @@ def _spoken(rerankers: RerankerOptions) -> tuple[str, ...]:
         "--threads": engine.threads,
         "--device": engine.device != plain.engine.device and engine.device,
         "--max-tokens": rerankers.max_tokens,
+        "--window-unit": rerankers.window_unit != plain.window_unit and rerankers.window_unit,
+        "--skiplist": rerankers.skiplist != plain.skiplist and rerankers.skiplist,
+        "--layer": rerankers.layer,
+        "--compress": rerankers.compress and format_compress(*rerankers.compress),
         "--instruction": rerankers.instruction,
         "--profile": rerankers.profile,
         "--rerank-url": rerankers.url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,6 +25,8 @@ RERANK_CODE = ("secondpass.text", "secondpass.rerank")
 ANSWER_CODE = ("secondpass.text", "secondpass.answer")
 """Rooms, and beginnings of files in them, that scores without a model come from: they are part of their weights."""
 _OURS = "secondpass."
+_SETTINGS = re.compile(r"\[[\w-]+=")
+_OF_ITS_OWN = " (but for what its name says in brackets)"
 
 
 def inner_rerankers(reranker: Reranker) -> Iterator[Reranker]:
@@ -69,7 +72,7 @@ def identify(name: str, reranker: Reranker, options: RerankerOptions | None) -> 
         if fingerprint is None:
             return Identity(None, f"{part.name}, which has no fingerprint")
         parts.append(fingerprint)
-        words.append(_in_words(part, fingerprint, options))
+        words.append(_in_words(part, fingerprint, options, _OF_ITS_OWN if _SETTINGS.search(name) else ""))
     if isinstance(reranker, FusionReranker):
         parts.append(f"{reranker.method} {reranker.weights} {reranker.k}")
     return Identity("\0".join(parts), "; ".join(words))
@@ -96,14 +99,14 @@ def short_hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _in_words(reranker: Reranker, fingerprint: str, options: RerankerOptions | None) -> str:
+def _in_words(reranker: Reranker, fingerprint: str, options: RerankerOptions | None, exception: str) -> str:
     digits = f"{reranker.name}, fingerprint {short_hash(fingerprint)}"
     if options is None or not isinstance(reranker, PairReranker):
         return digits
     engine = options.engine
     threads = "all threads" if engine.threads is None else f"{engine.threads} thread{'s'[: engine.threads > 1]}"
     length = f", inputs of up to {options.max_tokens:,} tokens" if options.max_tokens else ""
-    return f"{digits}, engine {engine.name}, {engine.precision}, {engine.device}, {threads}{length}"
+    return f"{digits}, engine {engine.name}, {engine.precision}, {engine.device}, {threads}{length}{exception}"
 
 
 @cache

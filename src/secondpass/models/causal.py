@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from secondpass.errors import InputError
+from secondpass.models.causal_classifier import load_decoder_classifier
 from secondpass.models.causal_engine import CausalEngine, SequenceEngine, check_options, load_language_model
 from secondpass.models.causal_pairs import CausalPairBuilder
-from secondpass.models.causal_templates import causal_template
+from secondpass.models.causal_templates import CausalTemplate, causal_template
 from secondpass.models.causal_tokenizer import LanguageModelTokenizer
+from secondpass.models.checkpoint import read_checkpoint
 from secondpass.models.engine import EngineOptions
 from secondpass.models.probes import check_probes, is_checked, read_probes, remember_checked
 from secondpass.models.profile_records import RerankerProfile
@@ -80,12 +82,21 @@ def open_causal(
     check_options(options, f"The language model {known.name}")
     template = causal_template(known.template)
     tokenizer = LanguageModelTokenizer(folder)
-    words = (template.positive, template.negative) if template.negative else (template.positive,)
     builder = CausalPairBuilder(tokenizer, template, known, instruction)
-    engine = CausalEngine(load_language_model(folder, options), [tokenizer.first_id(word) for word in words], options)
+    engine = _open_engine(folder, template, tokenizer, options)
     _check_probes(folder, engine, known.template)
     mark = fingerprint_of(folder, known, options, builder.instruction)
     return LogitScorer(known.name, mark, known, builder, engine)
+
+
+def _open_engine(
+    folder: Path, template: CausalTemplate, tokenizer: LanguageModelTokenizer, options: EngineOptions
+) -> CausalEngine:
+    """Open what gives the logits of the template's words, or the one logit of a classifier that was made of them."""
+    if read_checkpoint(folder).kind == "cross-encoder":
+        return CausalEngine(load_decoder_classifier(folder, options), [0], options)
+    words = (template.positive, template.negative) if template.negative else (template.positive,)
+    return CausalEngine(load_language_model(folder, options), [tokenizer.first_id(word) for word in words], options)
 
 
 def _check_probes(folder: Path, engine: CausalEngine, template: str) -> None:

@@ -33,7 +33,9 @@ _ENCODERS = frozenset({
 })  # fmt: skip
 _DECODERS = frozenset({
     "qwen2", "qwen3", "llama", "gemma", "gemma2", "gemma3_text", "mistral", "phi3", "minicpm", "cost_wise_gemma",
-    "gpt2", "gpt_neox", "opt", "bloom", "internlm2", "baichuan", "chatglm",
+    "gpt2", "gpt_neox", "opt", "bloom", "internlm2", "baichuan", "chatglm", "arcee", "exaone4", "falcon", "glm", "glm4",
+    "gpt_bigcode", "gpt_neo", "gptj", "gpt_oss", "helium", "ministral", "ministral3", "mixtral", "nemotron", "olmo",
+    "olmo2", "olmo3", "phi", "phimoe", "qwen2_moe", "qwen3_moe", "seed_oss", "smollm3", "stablelm", "starcoder2",
 })  # fmt: skip
 _SEQ2SEQ = frozenset({"t5", "mt5", "umt5"})
 _POOLING = frozenset({"Pooling", "StaticEmbedding", "SpladePooling", "CLIPModel"})
@@ -63,6 +65,16 @@ class Checkpoint:
         """The index of the label that says that the first text supports the second; None where there is none."""
         names = [label.lower() for label in self.labels]
         return next((i for i, name in enumerate(names) if name in {"entailment", "entail", "蕴含", "蕴涵"}), None)
+
+    @property
+    def is_decoder(self) -> bool:
+        """Whether the architecture is that of a language model, whatever head stands on it."""
+        return self.model_type in _DECODERS
+
+    @property
+    def begins_with_mark(self) -> bool:
+        """Whether the architecture reads nothing without a special token before the first text, as encoders do."""
+        return self.model_type in _ENCODERS
 
     @property
     def described(self) -> str:
@@ -114,7 +126,9 @@ def _family(checkpoint: Checkpoint, profile: RerankerProfile | None) -> Family:
     if kind == "late-interaction" or (wanted == "late-interaction" and kind in {"bi-encoder", "unknown"}):
         return _agreed(checkpoint, profile, "late-interaction", ("late-interaction",))
     if kind == "cross-encoder":
-        _check_classifier(checkpoint, profile)
+        _check_classifier(checkpoint)
+        if wanted == "causal" and checkpoint.is_decoder:
+            return _converted(checkpoint, profile)
         return _agreed(checkpoint, profile, "cross-encoder", ("cross-encoder",))
     if kind in {"causal", "seq2seq"}:
         if profile is None:
@@ -143,9 +157,18 @@ def _agreed(
     return family
 
 
-def _check_classifier(checkpoint: Checkpoint, profile: RerankerProfile | None) -> None:
-    if checkpoint.model_type in _DECODERS and profile is None:
-        raise _no_profile(checkpoint)
+def _converted(checkpoint: Checkpoint, profile: RerankerProfile | None) -> Family:
+    """Return the family of a causal reranker whose head was cut to a classifier's: it reads what the original reads."""
+    if len(checkpoint.labels) != 1:
+        raise InputError(
+            f"The model at {checkpoint.folder} ({checkpoint.described}) has {len(checkpoint.labels)} outputs, and a "
+            f"classifier made of {profile.name if profile else 'a causal reranker'} has one: without a profile it is "
+            "read as a classifier of plain pairs."
+        )
+    return "causal"
+
+
+def _check_classifier(checkpoint: Checkpoint) -> None:
     if len(checkpoint.labels) > 2 and checkpoint.entailment is None:
         shown = ", ".join(checkpoint.labels[:6])
         raise InputError(

@@ -27,10 +27,11 @@ from secondpass.models.module_list import transformer_folder
 from secondpass.models.pair_reading import BCE_CHARACTERS, LongPassages, PairReading, ReadingRules, read_pair
 from secondpass.models.probes import check_probes, is_checked, read_probes, remember_checked
 from secondpass.models.profile_records import RerankerProfile
+from secondpass.models.reading_choices import WindowUnit
 from secondpass.models.span_decoding import LONGEST_TOKENS, TokenSpan, best_spans
 from secondpass.models.span_head import classifier_head, passage_logits, sequence_logits
 from secondpass.models.tokenizer import EncodedText, PairTemplate, TextTokenizer
-from secondpass.models.windows import WindowUnit, merge_scores
+from secondpass.models.windows import merge_scores
 from secondpass.text.whole_words import whole_words
 from secondpass.types import FloatArray, PassageScore, Scale, Span
 
@@ -283,7 +284,8 @@ def read_cross_encoder(
         raise InputError(f"The model at {folder} is of the family {family}, not a cross-encoder.")
     place = folder if (folder / "tokenizer.json").is_file() else transformer_folder(folder)
     tokenizer = TextTokenizer(place)
-    template = tokenizer.pair_template(int(checkpoint.config.get("type_vocab_size") or 0))
+    segments = int(checkpoint.config.get("type_vocab_size") or 0)
+    template = tokenizer.pair_template(segments, least_marks=1 if checkpoint.begins_with_mark else 0)
     positions = position_limit(checkpoint)
     reading = reading or ReadingOptions()
     limit = _max_tokens(checkpoint, tokenizer, profile, reading.max_tokens, positions)
@@ -329,7 +331,7 @@ def _max_tokens(
 def position_limit(checkpoint: Checkpoint) -> int:
     """Return how many tokens the model has positions for; a large number where it has no table of them."""
     config = checkpoint.config
-    positions = int(config.get("max_position_embeddings") or 1_000_000)
+    positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 1_000_000)
     if checkpoint.model_type in _SHIFTED_POSITIONS:
         return positions - int(config.get("pad_token_id") or 0) - 1
     return positions

@@ -17,9 +17,10 @@ import numpy as np
 from secondpass.errors import InputError, MissingExtraError
 from secondpass.models.checkpoint import read_checkpoint, reranker_family
 from secondpass.models.colbert_settings import read_projection
-from secondpass.models.cross_encoder import open_cross_encoder
+from secondpass.models.cross_encoder import ReadingOptions, open_cross_encoder
 from secondpass.models.engine import Batch, EncoderEngine, EngineName, EngineOptions, Head, Precision
 from secondpass.models.engines import installed_engines, open_engine, precisions_of
+from secondpass.models.late_interaction import LateInteractionOptions
 from secondpass.models.late_interaction_scorer import open_late_interaction
 from secondpass.models.module_list import transformer_folder
 from secondpass.models.parity import Parity, compare
@@ -89,11 +90,15 @@ def shipped_jobs() -> list[tuple[str, list[str]]]:
 
 @dataclass(frozen=True, slots=True)
 class RerankingEncoder:
-    """A cross-encoder or late-interaction model in a folder, and how its engines and scorers are opened."""
+    """A cross-encoder or late-interaction model in a folder, and how its engines and scorers are opened.
+
+    ``max_tokens``: the longest input, of late interaction the longest passage (None: the model's own).
+    """
 
     folder: Path
     profile: RerankerProfile | None
     head: Head
+    max_tokens: int | None = None
 
     def engine(self, options: EngineOptions) -> EncoderEngine:
         """Open an engine; see `open_engine`."""
@@ -103,8 +108,10 @@ class RerankingEncoder:
     def scorer(self, engine: EncoderEngine) -> PairScorer:
         """Return the model's scorer on an open engine."""
         if self.head == "tokens":
-            return open_late_interaction(self.folder, engine=engine)
-        return open_cross_encoder(self.folder, self.profile, engine=engine)
+            lengths = LateInteractionOptions(document_length=self.max_tokens)
+            return open_late_interaction(self.folder, options=lengths, engine=engine)
+        reading = ReadingOptions(self.max_tokens)
+        return open_cross_encoder(self.folder, self.profile, reading=reading, engine=engine)
 
     def reference(self, threads: int | None = None) -> EncoderEngine:
         """Open the engine that says what the exact scores are.
@@ -122,7 +129,7 @@ class RerankingEncoder:
         raise refusals[-1] if refusals else MissingExtraError("Computing scores", "onnx")
 
 
-def reranking_encoder(folder: Path, profile: RerankerProfile | None) -> RerankingEncoder:
+def reranking_encoder(folder: Path, profile: RerankerProfile | None, max_tokens: int | None = None) -> RerankingEncoder:
     """Look at the model in ``folder``.
 
     Raises:
@@ -135,7 +142,7 @@ def reranking_encoder(folder: Path, profile: RerankerProfile | None) -> Rerankin
             "cross-encoders and late-interaction models."
         )
     head = classifier_head(transformer_folder(folder)) if family == "cross-encoder" else "tokens"
-    return RerankingEncoder(folder, profile, head)
+    return RerankingEncoder(folder, profile, head, max_tokens)
 
 
 def compare_engines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from secondpass.errors import InputError
 from secondpass.models.colbert_settings import read_projection
 from secondpass.models.engine import EncoderEngine, EngineName, EngineOptions
 from secondpass.models.engine_comparison import RerankingEncoder
+from secondpass.models.engine_files import write_atomically
 from secondpass.models.engines import installed_engines, open_engine
 from secondpass.models.graph_export import export_onnx
 from secondpass.models.graph_kinds import known_kinds, unsupported
@@ -24,6 +26,7 @@ from secondpass.models.jina_layout import read_config
 from secondpass.models.model_folder import read_json
 from secondpass.models.module_list import transformer_folder
 from secondpass.models.parity import Parity, compare
+from secondpass.models.profiles import find_profile
 from secondpass.models.quantize import calibration_texts, pair_batches
 from secondpass.types import FloatArray
 
@@ -108,9 +111,8 @@ def _check(model: RerankingEncoder, made: Path, encoder: Path) -> tuple[str, Par
     positions = int(config.get("max_position_embeddings") or _MAX_TOKENS) - 4  # RoBERTa's heirs reserve a few
     texts = calibration_texts()
     texts = texts[:: max(1, len(texts) // _PAIRS)][:_PAIRS]
-    batches = list(
-        pair_batches(model.folder, texts, min(positions, _MAX_TOKENS), int(config.get("type_vocab_size") or 1))
-    )
+    longest = min(positions, model.max_tokens or _MAX_TOKENS, _MAX_TOKENS)
+    batches = list(pair_batches(model.folder, texts, longest, int(config.get("type_vocab_size") or 1)))
 
     def numbers(engine: EncoderEngine) -> FloatArray:
         return np.concatenate([engine.run(batch).ravel() for batch in batches])
@@ -143,6 +145,24 @@ def _as_folder(model: RerankingEncoder, made: Path, encoder: Path) -> None:
         for place in (model.folder, encoder):
             if (place / name).is_file() and not (made / name).is_file():
                 shutil.copyfile(place / name, made / name)
+    if model.head == "classify":
+        _record_reading(model, made)
+
+
+def _record_reading(model: RerankingEncoder, made: Path) -> None:
+    """Have the folder say how it is read, because its name no longer does."""
+    config, settings = dict(read_json(made / "config.json")), dict(read_json(made / "tokenizer_config.json"))
+    if model.profile is not None:
+        record = config.get("secondpass")
+        taught = record if isinstance(record, dict) else {}
+        # A recorded profile has the folder's name here, and the known one's in the record.
+        name = model.profile.name if find_profile(model.profile.name) else taught.get("profile")
+        longest = model.max_tokens or model.profile.max_tokens
+        config["secondpass"] = {**taught, "profile": name, "max_tokens": longest}
+        write_atomically(made / "config.json", json.dumps(config, indent=1, ensure_ascii=False))
+    elif model.max_tokens is not None:
+        settings["model_max_length"] = model.max_tokens
+        write_atomically(made / "tokenizer_config.json", json.dumps(settings, indent=1, ensure_ascii=False))
 
 
 def _values(values: onnx.ValueInfoProto) -> tuple[str, ...]:

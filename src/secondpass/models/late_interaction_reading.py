@@ -8,20 +8,20 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from secondpass.errors import InputError
 from secondpass.models.colbert_settings import ColbertSettings
 from secondpass.models.engine import TokenIds
+from secondpass.models.reading_choices import Skiplist
 from secondpass.models.tokenizer import EncodedText, TextTokenizer
 from secondpass.models.windows import token_windows
+from secondpass.text.surrogates import encodable
 from secondpass.types import Span
 
 Kept = np.ndarray[tuple[int], np.dtype[np.bool_]]
 """Which tokens of a sequence have a vector that counts, bool [L]."""
-Skiplist = Literal["checkpoint", "chinese"]
 _FULL_WIDTH = "".join(chr(ord(symbol) + 0xFEE0) for symbol in string.punctuation)  # U+FF01 to U+FF5E
 CHINESE_PUNCTUATION = _FULL_WIDTH + "、。〈〉《》「」『』【】…—“”‘’·￥"
 """What ``skiplist="chinese"`` leaves out beside the checkpoint's own list."""
@@ -160,7 +160,7 @@ class LateInteractionReader:
         return [(0, min(room, len(frame.ids)))] if self.options.cut_long else windows
 
     def _frames(self, side: _Side, texts: Sequence[str]) -> list[_Frame]:
-        spoken = [_lower(text) for text in texts] if self.settings.lower_case else texts
+        spoken = [encodable(_lower(text) if self.settings.lower_case else text) for text in texts]
         encoded = self.tokenizer.encode([side.prompt + text for text in spoken])
         return [_Frame(one, _tokens_before(one, len(side.prompt))) for one in encoded]
 

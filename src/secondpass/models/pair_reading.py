@@ -7,8 +7,9 @@ from typing import Literal
 
 from secondpass.errors import InputError
 from secondpass.models.profile_records import Truncation, WindowRule
+from secondpass.models.reading_choices import WindowUnit
 from secondpass.models.tokenizer import EncodedText
-from secondpass.models.windows import Window, WindowUnit, cut_windows
+from secondpass.models.windows import Window, cut_windows
 
 LongPassages = Literal["windows", "truncate"]
 BCE_CHARACTERS = 128_000

@@ -40,11 +40,16 @@ def _pairs(
     )
 
 
-def _flag(word: float, panda: tuple[float, float], tolerance: float = _HALF_PRECISION) -> tuple[GoldenPair, ...]:
-    source = "FlagEmbedding"
-    return (
-        GoldenPair("query", "passage", word, "logit", tolerance, source),
-        *_pairs(_PANDA, _PANDA_PASSAGES, panda, "logit", tolerance, source),
+def _flag(
+    logits: tuple[float, float, float],
+    probabilities: tuple[float, float, float] | None = None,
+    tolerance: float = _HALF_PRECISION,
+) -> tuple[GoldenPair, ...]:
+    """Return the pairs of FlagEmbedding's README, with its plain and its normalized scores."""
+    texts = (("query", "passage"), *((_PANDA, passage) for passage in _PANDA_PASSAGES))
+    return tuple(
+        GoldenPair(query, passage, logit, "logit", tolerance, "FlagEmbedding", probability)
+        for (query, passage), logit, probability in zip(texts, logits, probabilities or (None,) * 3, strict=True)
     )
 
 
@@ -52,9 +57,13 @@ def _toprol(scores: tuple[float, float, float], scale: Scale) -> tuple[GoldenPai
     return _pairs(_TOPROL, _TOPROL_PASSAGES, scores, scale, _FULL_PRECISION, "sentence-transformers")
 
 
-BGE_BASE = _flag(0.4474879801, (-8.15439224, 6.18211174), _FULL_PRECISION)
-BGE_LARGE = _flag(-1.5263671875, (-5.60546875, 5.76171875))
-BGE_V2_M3 = _flag(-5.65234375, (-8.1875, 5.26171875))
+BGE_BASE = _flag((0.4474879801, -8.15439224, 6.18211174), tolerance=_FULL_PRECISION)
+BGE_LARGE = _flag(
+    (-1.5263671875, -5.60546875, 5.76171875), (0.1785258315203034, 0.0036642203307843528, 0.9968641641227171)
+)
+BGE_V2_M3 = _flag(
+    (-5.65234375, -8.1875, 5.26171875), (0.003497010252573502, 0.00027803096387751553, 0.9948403768236574)
+)
 
 MS_MARCO_L6 = (
     *_toprol((8.12545108795166, -3.045016050338745, -3.1524128913879395), "logit"),

@@ -14,7 +14,10 @@ WindowRule = Literal["max", "mean", "first", "bce"]
 
 @dataclass(frozen=True, slots=True)
 class GoldenPair:
-    """A score that the authors published for a pair, and how near another machine comes to it."""
+    """A score that the authors published for a pair, and how near another machine comes to it.
+
+    ``probability``: what they published of the same pair after the logistic function, where they did.
+    """
 
     query: str
     passage: str
@@ -22,6 +25,7 @@ class GoldenPair:
     scale: Scale
     tolerance: float
     source: str
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class PairTemplate:
 
     def join(self, first: TokenIds, second: TokenIds) -> tuple[TokenIds, int]:
         """Return the sequence of a pair, and the index at which token type 1 begins (its length where it does not)."""
-        ids = np.concatenate([self.prefix, first, self.middle, second, self.suffix], dtype=np.int64)
+        parts = (self.prefix, first, self.middle, second, self.suffix)
+        ids = np.concatenate([np.asarray(part, dtype=np.int64) for part in parts])
         start = len(self.prefix) + len(first) + len(self.middle)
         return ids, start if self.segments else len(ids)
 
@@ -124,10 +125,11 @@ class TextTokenizer:
         """Return the id of ``token``, or None where the vocabulary has no such token."""
         return self._tokenizer.token_to_id(token)
 
-    def pair_template(self, segment_count: int) -> PairTemplate:
+    def pair_template(self, segment_count: int, least_marks: int = 1) -> PairTemplate:
         """Read the template for pairs from what the tokenizer itself makes of a probe.
 
-        ``segment_count`` is the number of token types the model knows (``type_vocab_size``).
+        ``segment_count`` is the number of token types the model knows (``type_vocab_size``). ``least_marks`` special
+        tokens stand before the first text, at least: 0 for decoders, many of which read two texts and nothing beside.
 
         Raises:
             InputError: the tokenizer joins two texts in no form that a pair encoder can read.
@@ -138,7 +140,7 @@ class TextTokenizer:
             raise InputError(f"{self._path} has no form for pairs of texts; a cross-encoder's tokenizer has one.")
         first_end = _last_index(sequences, 0) + 1
         second_start, second_end = sequences.index(1), _last_index(sequences, 1) + 1
-        if second_start < first_end or not encoding.special_tokens_mask[0]:
+        if second_start < first_end or sequences.index(0) < least_marks:
             raise InputError(
                 f"{self._path} joins two texts as {encoding.tokens}; "
                 "accepted is a special token, the first text, special tokens, the second text."

@@ -1,6 +1,7 @@
-"""Any encoder that transformers knows, padded: for the architectures that the packed forward does not compute.
+"""Any model that transformers knows, padded: for the architectures that the packed forward does not compute.
 
-Only safetensors weights are read, and no code that comes with a model is run.
+Decoders with a classifier's head are among them: transformers classifies the last token that is not the pad. Only
+safetensors weights are read, and no code that comes with a model is run.
 """
 
 from __future__ import annotations
@@ -48,10 +49,13 @@ class TransformersEncoderEngine:
         self.fallbacks = ("computed through transformers, with padding",)
         dtype = number_type(options.precision)
         with memory_errors():
-            self._model = _load(folder, head).to(self._device, dtype).eval()
+            self._model = load_encoder(folder, head).to(self._device, dtype).eval()
             self._spans = self._read_spans(folder) if head == "classify_spans" else None
             self._projection = None if projection is None else torch.from_numpy(projection).to(self._device)
-        self._pad_id = int(self._model.config.pad_token_id or 0)
+        pad_id = self._model.config.get_text_config().pad_token_id
+        self._pad_id = int(pad_id or 0)
+        # Without a pad, a decoder classifies whatever comes last: it is given one sequence at a time, as it is.
+        self._alone = pad_id is None and head == "classify"
         segments = int(getattr(self._model.config, "type_vocab_size", 0) or 0)
         self._segments = segments > 1 and "token_type_ids" in inspect.signature(self._model.forward).parameters
 
@@ -67,6 +71,8 @@ class TransformersEncoderEngine:
 
     def run(self, batch: Batch) -> FloatArray:
         """Return what `EncoderEngine.run` says of each head."""
+        if self._alone and len(batch.ids) > 1:
+            return np.concatenate([self.run(one) for one in _each(batch)])
         feed, real = self._padded(batch)
         with self._lock, memory_errors(), torch.inference_mode():
             output = self._model(**feed, return_dict=True, output_hidden_states=self._spans is not None)
@@ -86,7 +92,7 @@ class TransformersEncoderEngine:
         return torch.from_numpy(head.weight).to(self._device), torch.from_numpy(head.bias).to(self._device)
 
     def _padded(self, batch: Batch) -> tuple[dict[str, Tensor], np.ndarray[Any, np.dtype[np.bool_]]]:
-        size = (len(batch.ids), batch.width)
+        size = (len(batch.ids), max(1, *map(len, batch.ids)) if self._alone else batch.width)
         ids = np.full(size, self._pad_id, dtype=np.int64)
         mask, types = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
         real = np.zeros(size, dtype=np.bool_)
@@ -100,6 +106,11 @@ class TransformersEncoderEngine:
         return {name: torch.from_numpy(array).to(self._device) for name, array in feed.items()}, real
 
 
+def _each(batch: Batch) -> list[Batch]:
+    """Return a batch for every sequence."""
+    return [Batch((ids,), (start,), len(ids)) for ids, start in zip(batch.ids, batch.second_starts, strict=True)]
+
+
 def _numbers(tensor: Tensor) -> FloatArray:
     return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
 
@@ -109,7 +120,12 @@ def _is_new(settings: Mapping[str, Any]) -> bool:
     return settings.get("model_type") == "new" and unsupported_rotary(settings) is None
 
 
-def _load(folder: Path, head: Head) -> Any:
+def load_encoder(folder: Path, head: Head) -> Any:
+    """Load a classifier (head ``tokens``: its body alone), from safetensors and without any code that comes with it.
+
+    Raises:
+        InputError: transformers cannot load it, or weights are missing.
+    """
     disable_progress_bar()
     settings = read_json(folder / "config.json")
     loader: Any = AutoModel if head == "tokens" else AutoModelForSequenceClassification

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
-from typing import Literal
 
 from secondpass.models.profile_records import WindowRule
+from secondpass.models.reading_choices import WindowUnit
 from secondpass.models.tokenizer import EncodedText
 from secondpass.text.sentences import sentences
 
-WindowUnit = Literal["tokens", "sentences"]
 Window = tuple[int, int]
 """Tokens ``[start, end)`` of a passage."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
+from typing import Any
 
 from secondpass.models.cross_encoder import CrossEncoderScorer, ReadingOptions
 from secondpass.models.late_interaction import LateInteractionOptions
 from secondpass.models.late_interaction_scorer import LateInteractionScorer
 from secondpass.models.model_folder import read_json
+from secondpass.models.pair_reading import LongPassages
 from secondpass.models.profiles import RerankerProfile
 from secondpass.registry import find
 from secondpass.rerank.blend import BlendedScorer, read_shares
@@ -27,23 +30,36 @@ def open_family(model: ModelToOpen, options: RerankerOptions) -> OpenedModel:
     """
     opener = find("scorers", model.family)
     if model.family == "cross-encoder":
-        reading = ReadingOptions(options.max_tokens, "truncate" if options.cut_long else "windows")
+        long: LongPassages = "truncate" if options.cut_long else "windows"
+        reading = ReadingOptions(options.max_tokens, long, options.window_unit)
         pairs: CrossEncoderScorer = opener(model.folder, model.profile, options.engine, reading, name=model.name)
         shares = read_shares(read_json(model.folder / "config.json"))
         scorer = BlendedScorer(pairs, shares) if shares else pairs
         return OpenedModel(scorer, pairs.engine.name, pairs.engine.precision, pairs.max_tokens)
     if model.family == "late-interaction":
-        lengths = LateInteractionOptions(document_length=options.max_tokens, cut_long=options.cut_long)
-        late: LateInteractionScorer = opener(model.folder, model.name, lengths, options.engine)
+        wanted = LateInteractionOptions(options.skiplist, document_length=options.max_tokens, cut_long=options.cut_long)
+        late: LateInteractionScorer = opener(model.folder, model.name, wanted, options.engine)
         engine = late.encoder.engine
         return OpenedModel(late, engine.name, engine.precision, late.encoder.settings.document_length)
     profile = _language_profile(model, options)
     takes_instruction = model.family in {"causal", "layerwise", "lightweight"}
-    given = (options.instruction,) if takes_instruction else ()
+    given = (options.instruction, *_layers(model, options)) if takes_instruction else ()
     made = opener(model.folder, profile, options.engine, *given)
     if model.family == "seq2seq-pairs":
         made = DuoReranker(made)
     return OpenedModel(made, "torch", options.engine.precision, profile.max_tokens, takes_instruction)
+
+
+def _layers(model: ModelToOpen, options: RerankerOptions) -> tuple[Any, ...]:
+    """Return what a layered model takes of where it stops, and of what it makes one; nothing is the model's own."""
+    if model.family == "layerwise":
+        return () if options.layer is None else (options.layer,)
+    if model.family != "lightweight":
+        return ()
+    own: Any = importlib.import_module("secondpass.models.lightweight").Compression()
+    ratio, layers = options.compress or (own.compress_ratio, own.compress_layers)
+    chosen = own.cutoff_layer if options.layer is None else options.layer
+    return (replace(own, cutoff_layer=chosen, compress_ratio=ratio, compress_layers=layers),)
 
 
 def _language_profile(model: ModelToOpen, options: RerankerOptions) -> RerankerProfile:

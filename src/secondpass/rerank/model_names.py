@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from secondpass.errors import InputError, MissingExtraError
-from secondpass.models.checkpoint import read_checkpoint, reranker_family
+from secondpass.models.checkpoint import Checkpoint, read_checkpoint, reranker_family
 from secondpass.models.engines import installed_engines
 from secondpass.models.profiles import PROFILES, Family, RerankerProfile, find_profile, recorded_profile
 from secondpass.models.source import Source, resolve
 from secondpass.rerank.duo import DuoReranker
+from secondpass.rerank.family_fit import check_fit, is_light, settings_in_words
 from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.pairs import PairReranker
 from secondpass.rerank.score_cache import open_cache
@@ -29,8 +30,6 @@ _log = logging.getLogger(__name__)
 Opener = Family | Literal["query-likelihood"]
 QUERY_LIKELIHOOD: Literal["query-likelihood"] = "query-likelihood"
 """The profile that scores with any language model: how likely the question is after the passage."""
-_LIGHT: tuple[Opener, ...] = ("cross-encoder", "late-interaction")
-"""Families that run without torch."""
 _PASSAGES_AT_ONCE = 256
 """After so many, scores are kept and progress is said; enough that batches of equal lengths are found among them."""
 _LIKE = 0.8
@@ -70,6 +69,7 @@ def open_model(name: str, options: RerankerOptions) -> Reranker:
     source = _resolve(name, by_name, options)
     profile = chosen or recorded_profile(source.folder) or by_name or find_profile(source.name)
     model = _model(name, source, profile, options)
+    check_fit(model.name, model.family, options)
     _check_installed(name, model.family, options)
     families: Any = importlib.import_module("secondpass.rerank.model_families")
     opened: OpenedModel = families.open_family(model, options)
@@ -90,13 +90,32 @@ def _model(name: str, source: Source, profile: RerankerProfile | None, options: 
     shown = Path(name).name if source.origin == "folder" else source.name
     checkpoint = read_checkpoint(source.folder)
     if options.profile != QUERY_LIKELIHOOD:
-        return ModelToOpen(source.folder, shown, reranker_family(checkpoint, profile), profile)
+        return ModelToOpen(source.folder, shown, _family(checkpoint, profile, options), profile)
     if checkpoint.kind != "causal":
         raise InputError(
             f"The model at {source.folder} ({checkpoint.described}) writes no text, so that it cannot say how likely a "
             f"question is; the profile {QUERY_LIKELIHOOD} is for language models such as Qwen/Qwen3-0.6B."
+            f"{_for_one(options)}"
         )
     return ModelToOpen(source.folder, shown, QUERY_LIKELIHOOD, None)
+
+
+def _family(checkpoint: Checkpoint, profile: RerankerProfile | None, options: RerankerOptions) -> Family:
+    """Return the family that reranks with the model; a profile that was asked for and does not fit may be another's."""
+    try:
+        return reranker_family(checkpoint, profile)
+    except InputError as error:
+        raise InputError(f"{error}{_for_one(options)}") from error
+
+
+def _for_one(options: RerankerOptions) -> str:
+    """Return how one of several rerankers gets the profile that all were given, or nothing."""
+    if options.profile is None:
+        return ""
+    return (
+        " A profile that a command is given holds for every reranker of it; for one of several, write it behind that "
+        f"one's name instead: './folder[profile={options.profile}]'."
+    )
 
 
 def _resolve(name: str, profile: RerankerProfile | None, options: RerankerOptions) -> Source:
@@ -142,7 +161,7 @@ def _check_installed(name: str, family: Opener, options: RerankerOptions) -> Non
     """
     wanted = options.engine.name
     engines = installed_engines() if find_spec("tokenizers") else []
-    if family not in _LIGHT or options.profile == QUERY_LIKELIHOOD:
+    if not is_light(family) or options.profile == QUERY_LIKELIHOOD:
         if not (find_spec("torch") and find_spec("transformers")):
             raise MissingExtraError(f"The language model {name}", "torch")
     elif not engines or (wanted != "auto" and wanted not in engines):
@@ -156,7 +175,7 @@ def _described(model: ModelToOpen, opened: OpenedModel, options: RerankerOptions
     like = f" like {model.profile.name}" if model.profile and model.profile.name != model.name else ""
     return (
         f"{model.name}: {model.family}{like} on {opened.engine} {opened.precision}, {place}, inputs of up to "
-        f"{opened.max_tokens:,} tokens, from {model.folder}"
+        f"{opened.max_tokens:,} tokens{settings_in_words(options)}, from {model.folder}"
     )
 
 

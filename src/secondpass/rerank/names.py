@@ -8,6 +8,7 @@
 ``cohere:MODEL``, ``http://...`` a hosted reranker
 a folder, ``OWNER/NAME``         a model: local folder, caches of both hubs, then the network
 ``ms:OWNER/NAME``                the same from ModelScope
+``./t5[profile=P,engine=E]``     a model with settings of its own (`stage_settings`)
 ===============================  ==========================================================================
 """
 
@@ -28,6 +29,7 @@ from secondpass.rerank.hosted_formats import DIALECTS
 from secondpass.rerank.opened import OpenRerankers
 from secondpass.rerank.options import RerankerOptions
 from secondpass.rerank.score_cache import open_cache
+from secondpass.rerank.stage_settings import with_settings
 from secondpass.types import Reranker
 
 RANKING_KINDS = ("pointwise", "pairwise", "setwise", "listwise")
@@ -44,6 +46,7 @@ def check_name(name: str) -> None:
     Raises:
         InputError: the name is none of the forms; the message names the nearest known one.
     """
+    name, _ = _with_settings(name, RerankerOptions())
     prefix, colon, rest = name.partition(":")
     if name in _own_names() or (colon and _base(prefix) in _PREFIXES and rest) or _is_model(name):
         return
@@ -53,6 +56,17 @@ def check_name(name: str) -> None:
     raise InputError(
         f"There is no reranker named {name!r}; known are: {', '.join(sorted(_own_names()))}, {forms}.{hint}"
     )
+
+
+def _with_settings(name: str, options: RerankerOptions) -> tuple[str, RerankerOptions]:
+    """Return a model's name without the settings behind it, and ``options`` with them; other names have none."""
+    prefix, colon, _ = name.partition(":")
+    if colon and prefix != "ms" and _base(prefix) in _PREFIXES:
+        return name, options
+    plain, own = with_settings(name, options)
+    if plain != name and plain in known("rerankers"):
+        raise InputError(f"{plain} has no settings in brackets; they are for models that are computed here.")
+    return plain, own
 
 
 def _own_names() -> set[str]:
@@ -85,6 +99,7 @@ def _is_model(name: str) -> bool:
 def open_reranker(name: str, options: RerankerOptions) -> Reranker:
     """Open the reranker ``name``; one that was opened before with the same options is shared.
 
+    Settings in brackets behind a model's name (`stage_settings`) stand for those of ``options``.
     ``options.min_score`` and ``options.budget_seconds`` are for whoever puts stages together.
 
     Raises:
@@ -93,6 +108,7 @@ def open_reranker(name: str, options: RerankerOptions) -> Reranker:
         RemoteError: a server or hub does not answer.
     """
     check_name(name)
+    name, options = _with_settings(name, options)
     if name in known("rerankers"):
         steps: Reranker = find("rerankers", name)(**({"read": options.read_text} if name == "merge" else {}))
         return steps
