@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from secondpass.errors import InputError
 from secondpass.models.comparison import Comparisons
 from secondpass.rerank.duo import DuoReranker
+from secondpass.rerank.score_cache import ScoreCache
 from secondpass.types import Chunk, Hit
 
 TEXTS = ["长江全长六千三百公里。", "The museum is closed.", "北京是首都。", "It rained all day.", "贝尔发明了电话。"]
@@ -108,3 +109,22 @@ def test_a_question_without_text_and_wrong_numbers():
         DuoReranker(comparator, depth=0)
     with pytest.raises(InputError, match="top_n is 0"):
         DuoReranker(comparator).rerank("谁", hits_of(TEXTS), 0)
+
+
+def test_what_the_cache_knows_of_the_same_list_is_not_compared_again(tmp_path):
+    class Known(LengthComparator):
+        fingerprint = "length 1"
+
+    comparator = Known()
+    hits = [Hit(Chunk(str(place), text), 0.0, "bm25") for place, text in enumerate([*TEXTS, "", TEXTS[0]])]
+    first = DuoReranker(comparator, cache=ScoreCache(tmp_path / "scores.sqlite")).rerank("长江有多长？", hits)
+    assert comparator.calls == 20
+    again = DuoReranker(comparator, cache=ScoreCache(tmp_path / "scores.sqlite"))
+    assert again.rerank("长江有多长？", hits) == first
+    assert any(hit.truncated for hit in first)
+    assert comparator.calls == 20
+    assert DuoReranker(comparator).rerank("长江有多长？", hits[1:]) == again.rerank("长江有多长？", hits[1:])
+    assert comparator.calls == 60  # a shorter list is another one
+    again.rerank("长江有多宽？", hits)
+    DuoReranker(comparator, "one_order", cache=ScoreCache(tmp_path / "scores.sqlite")).rerank("长江有多长？", hits)
+    assert comparator.calls == 60 + 20 + 10

@@ -13,6 +13,7 @@ from secondpass.errors import InputError, RemoteError
 from secondpass.rerank.hosted import HostedListReranker, HostedScorer
 from secondpass.rerank.hosted_service import HostedSettings
 from secondpass.rerank.pairs import PairReranker
+from secondpass.rerank.score_cache import ScoreCache
 from secondpass.types import Chunk, Hit
 
 QUESTION = "西安交大由哪三所学校合并？"
@@ -302,6 +303,18 @@ def test_a_listwise_model_gets_all_passages_in_one_request(rerank_url, arrived, 
     assert reranker.rerank(question, hits, 2) == out[:2]
     assert [hit.chunk.id for hit in reranker.rerank(" ", hits)] == [hit.chunk.id for hit in hits]
     assert reranker.rerank(question, []) == []
+
+
+def test_a_listwise_model_is_not_asked_again_what_the_cache_knows_of_the_same_list(rerank_url, arrived, key, tmp_path):
+    scorer = scorer_of(rerank_url, key, "jina", "jina-reranker-v3")
+    hits = [Hit(Chunk(str(i), text), 0.0, "bm25") for i, text in enumerate([*PASSAGES, "half of a pair: \ud800"])]
+    first = HostedListReranker(scorer, ScoreCache(tmp_path / "scores.sqlite")).rerank(QUESTION, hits)
+    assert len(arrived()) == 1
+    again = HostedListReranker(scorer, ScoreCache(tmp_path / "scores.sqlite"))
+    assert again.rerank(QUESTION, hits) == first
+    assert len(arrived()) == 1
+    again.rerank(QUESTION, hits[::-1])
+    assert len(arrived()) == 2
 
 
 def test_too_many_passages_for_a_listwise_model_are_refused(rerank_url, key):

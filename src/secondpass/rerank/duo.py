@@ -10,8 +10,9 @@ from typing import Literal
 from secondpass.errors import InputError
 from secondpass.models.comparison import PassageComparator
 from secondpass.rerank.ordering import check_top_n, with_score
+from secondpass.rerank.score_cache import ScoreCache, kept_together
 from secondpass.text.surrogates import encodable
-from secondpass.types import Hit, StageScore
+from secondpass.types import Hit, PassageScore, StageScore
 
 Aggregation = Literal["both_orders", "one_order"]
 """How probabilities of pairs become a score for each of n passages.
@@ -27,15 +28,20 @@ class DuoReranker:
     """Order the first ``depth`` hits by the sum of their won comparisons; the rest follow in the given order.
 
     Equal passages are compared once, passages without text never: they come last of the compared ones. Scores are
-    ``rank_only``: sums of probabilities for what was compared, and below 0 for what was not.
+    ``rank_only``: sums of probabilities for what was compared, and below 0 for what was not. What ``cache`` knows of
+    the same list is not compared again.
     """
 
     def __init__(
-        self, comparator: PassageComparator, aggregation: Aggregation = "both_orders", depth: int = 20
+        self,
+        comparator: PassageComparator,
+        aggregation: Aggregation = "both_orders",
+        depth: int = 20,
+        cache: ScoreCache | None = None,
     ) -> None:
         if depth < 1:
             raise InputError(f"depth is {depth}; it must be 1 or more.")
-        self._comparator, self._aggregation, self._depth = comparator, aggregation, depth
+        self._comparator, self._aggregation, self._depth, self._cache = comparator, aggregation, depth, cache
 
     @property
     def name(self) -> str:
@@ -59,10 +65,11 @@ class DuoReranker:
         check_top_n(top_n)
         head = list(hits[: self._depth]) if query.strip() else []
         texts = [encodable(hit.chunk.text) for hit in head]
-        wins, cut = self._wins(encodable(query), texts)
-        scores = [wins[text] if text.strip() else 0.0 for text in texts]
-        order = sorted(range(len(head)), key=lambda index: (not texts[index].strip(), -scores[index]))
-        placed = [(head[index], scores[index], texts[index] in cut) for index in order]
+        distinct, asked = list(dict.fromkeys(text for text in texts if text.strip())), encodable(query)
+        wins = kept_together(self._cache, self.fingerprint, asked, distinct, lambda: self._wins(asked, distinct))
+        scores = [wins[text] if text.strip() else PassageScore(0.0) for text in texts]
+        order = sorted(range(len(head)), key=lambda index: (not texts[index].strip(), -scores[index].score))
+        placed = [(head[index], scores[index].score, scores[index].truncated) for index in order]
         placed += [(hit, -float(place), False) for place, hit in enumerate(hits[len(head) :], start=1)]
         return [
             replace(
@@ -72,20 +79,17 @@ class DuoReranker:
             for rank, (hit, score, was_cut) in enumerate(placed[:top_n], start=1)
         ]
 
-    def _wins(self, query: str, texts: Sequence[str]) -> tuple[dict[str, float], set[str]]:
-        """Return each different text's score, and the texts of which not all was read in every comparison."""
-        distinct = list(dict.fromkeys(text for text in texts if text.strip()))
+    def _wins(self, query: str, texts: Sequence[str]) -> dict[str, PassageScore]:
+        """Return what each of different ``texts`` wins, and whether not all of it was read in every comparison."""
         pair_up = permutations if self._aggregation == "both_orders" else combinations
-        pairs = [(first, second) for first, second in pair_up(distinct, 2)]
-        wins = dict.fromkeys(distinct, 0.0)
-        if not pairs:
-            return wins, set()
-        said = self._comparator.compare(query, pairs)
-        cut: set[str] = set()
-        for (first, second), probability, (first_cut, second_cut) in zip(
-            pairs, said.probabilities.tolist(), said.cut.tolist(), strict=True
-        ):
-            wins[first] += probability
-            wins[second] += 1 - probability
-            cut |= {text for text, was_cut in ((first, first_cut), (second, second_cut)) if was_cut}
-        return wins, cut
+        pairs = [(first, second) for first, second in pair_up(texts, 2)]
+        wins, cut = dict.fromkeys(texts, 0.0), set[str]()
+        if pairs:
+            said = self._comparator.compare(query, pairs)
+            for (first, second), probability, (first_cut, second_cut) in zip(
+                pairs, said.probabilities.tolist(), said.cut.tolist(), strict=True
+            ):
+                wins[first] += probability
+                wins[second] += 1 - probability
+                cut |= {text for text, was_cut in ((first, first_cut), (second, second_cut)) if was_cut}
+        return {text: PassageScore(won, truncated=text in cut) for text, won in wins.items()}

@@ -18,7 +18,9 @@ from secondpass.rerank.hosted_formats import find_dialect, gives_probability, is
 from secondpass.rerank.hosted_service import HostedScore, HostedService, HostedSettings
 from secondpass.rerank.ordering import check_top_n, order_by_score
 from secondpass.rerank.passage_windows import sentence_windows
+from secondpass.rerank.score_cache import ScoreCache, kept_together
 from secondpass.text.language import estimate_tokens
+from secondpass.text.surrogates import encodable
 from secondpass.types import Hit, PassageScore, Scale, Span
 
 _ESTIMATE = 0.7
@@ -138,10 +140,14 @@ class HostedScorer:
 
 
 class HostedListReranker:
-    """Rerank by a model that reads all passages together, in one request; its scores are worth their order only."""
+    """Rerank by a model that reads all passages together, in one request; its scores are worth their order only.
 
-    def __init__(self, scorer: HostedScorer) -> None:
+    What ``cache`` knows of the same list is not asked again.
+    """
+
+    def __init__(self, scorer: HostedScorer, cache: ScoreCache | None = None) -> None:
         self.scorer = scorer
+        self._cache = cache
 
     @property
     def name(self) -> str:
@@ -155,15 +161,20 @@ class HostedListReranker:
             InputError: there are more passages than one request may hold.
         """
         check_top_n(top_n)
-        texts = list(dict.fromkeys(hit.chunk.text for hit in hits if hit.chunk.text.strip()))
+        given = [encodable(hit.chunk.text) for hit in hits]
+        query, texts = encodable(query), list(dict.fromkeys(text for text in given if text.strip()))
         if not query.strip() or not texts:
             return order_by_score(hits, np.zeros(len(hits), np.float32), self.name, "rank_only", top_n)
         if len(self.scorer.batches(query, texts)) > 1:
             raise InputError(f"{self.name} reads all passages together, and {len(texts)} are too many; rerank fewer.")
-        scores = dict(zip(texts, self.scorer.service.ask(query, texts), strict=True))
+        scores = kept_together(self._cache, self.scorer.fingerprint, query, texts, lambda: self._asked(query, texts))
         lowest = min(score.score for score in scores.values()) - 1
-        values = [scores[hit.chunk.text].score if hit.chunk.text.strip() else lowest for hit in hits]
+        values = [scores[text].score if text.strip() else lowest for text in given]
         return order_by_score(hits, np.array(values, np.float64).astype(np.float32), self.name, "rank_only", top_n)
+
+    def _asked(self, query: str, texts: Sequence[str]) -> dict[str, PassageScore]:
+        said = self.scorer.service.ask(query, texts)
+        return {text: PassageScore(one.score, truncated=one.cut) for text, one in zip(texts, said, strict=True)}
 
 
 def reads_together(scorer: HostedScorer) -> bool:

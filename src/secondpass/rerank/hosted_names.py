@@ -81,7 +81,7 @@ def open_hosted(
         RemoteError: an address alone, where nothing answers, or nothing that reranks.
     """
     scorer = open_scorer(name, url, api_key, settings)
-    return HostedListReranker(scorer) if reads_together(scorer) else PairReranker(scorer, cache)
+    return HostedListReranker(scorer, cache) if reads_together(scorer) else PairReranker(scorer, cache)
 
 
 def open_with(name: str, options: RerankerOptions) -> Reranker:

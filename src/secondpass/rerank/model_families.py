@@ -17,6 +17,7 @@ from secondpass.rerank.blend import BlendedScorer, read_shares
 from secondpass.rerank.duo import DuoReranker
 from secondpass.rerank.model_names import QUERY_LIKELIHOOD, ModelToOpen, OpenedModel
 from secondpass.rerank.options import RerankerOptions
+from secondpass.rerank.score_cache import open_cache
 
 _LIKELIHOOD_TOKENS = 2048
 
@@ -46,7 +47,7 @@ def open_family(model: ModelToOpen, options: RerankerOptions) -> OpenedModel:
     given = (options.instruction, *_layers(model, options)) if takes_instruction else ()
     made = opener(model.folder, profile, options.engine, *given)
     if model.family == "seq2seq-pairs":
-        made = DuoReranker(made)
+        made = DuoReranker(made, cache=open_cache(options.cache))
     return OpenedModel(made, "torch", options.engine.precision, profile.max_tokens, takes_instruction)
 
 

@@ -1,7 +1,8 @@
 """Scores that were computed before, kept in a SQLite file.
 
 The key is a hash of the scorer's fingerprint (weights, template, lengths, precision), the query and the passage:
-another model, precision or length never finds a score that is not its own. No text is kept.
+another model, precision or length never finds a score that is not its own. No text is kept. Where a score depends on
+the passages around it, they are part of the key (`kept_together`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -130,6 +131,28 @@ class ScoreCache:
 def open_cache(path: Path | None) -> ScoreCache | None:
     """Open the cache at ``path``, once for all rerankers of the process; None for None."""
     return ScoreCache(path) if path else None
+
+
+def kept_together(
+    cache: ScoreCache | None,
+    fingerprint: str | None,
+    query: str,
+    passages: Sequence[str],
+    compute: Callable[[], Mapping[str, PassageScore]],
+) -> Mapping[str, PassageScore]:
+    """Return the scores of different ``passages`` that hold for this list alone: those of ``cache``, or computed now.
+
+    Without a cache or a fingerprint nothing is looked up or kept.
+    """
+    if cache is None or fingerprint is None:
+        return compute()
+    asked = query + "".join(_key(fingerprint, query, passage).hex() for passage in passages)
+    known = cache.get(fingerprint, asked, passages)
+    if len(known) == len(passages):
+        return known
+    scores = compute()
+    cache.put(fingerprint, asked, scores)
+    return scores
 
 
 def _key(fingerprint: str, query: str, passage: str) -> bytes:
