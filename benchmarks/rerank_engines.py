@@ -6,6 +6,9 @@ Every one runs in a process of its own, so that its start and its memory are its
 
 then reads one job a line from standard input, ``{"query", "passages"}``, and answers each with one line of JSON; the
 first line says how long it took to open, or why it could not be (``error``).
+
+``tokens`` is how many tokens were computed for a job, padding included: of ours as they were planned, of the peers as
+they are handed to the model (FlagReranker hands over its first batch twice, to see whether memory suffices).
 """
 
 import json
@@ -14,10 +17,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 Scorer = Callable[[str, Sequence[str]], list[float]]
 MAX_TOKENS = int(sys.argv[4]) if len(sys.argv) > 4 and sys.argv[4].isdigit() else 512
+SEEN: list[int] = []
+"""Tokens of each batch of the job at hand, padding included."""
 PEERS = {
     "sentence-transformers": "sentence_transformers",
     "sentence-transformers-bf16": "sentence_transformers",
@@ -30,6 +37,48 @@ PEERS = {
 }
 
 
+def watch_ours() -> None:
+    """Note the tokens of each batch that we plan; torch computes those without padding."""
+    from secondpass.models import cross_encoder
+
+    begin = cross_encoder.begin_batches
+
+    def noted(engine: Any, batches: Sequence[Any]) -> Any:
+        pads = type(engine).__name__ != "TorchEncoderEngine"
+        SEEN.extend(batch.width * len(batch.ids) if pads else sum(map(len, batch.ids)) for batch in batches)
+        return begin(engine, batches)
+
+    cross_encoder.begin_batches = noted
+
+
+def watch_torch(model: Any) -> None:
+    """Note the tokens of each batch that the transformers model in ``model`` is given."""
+    from transformers import PreTrainedModel
+
+    inner = next(part for part in model.modules() if isinstance(part, PreTrainedModel))
+    forward = inner.forward
+
+    @wraps(forward)  # sentence-transformers calls it by itself, which passes hooks by, and asks what it takes
+    def noted(*args: Any, **named: Any) -> Any:
+        SEEN.append((named["input_ids"] if "input_ids" in named else args[0]).numel())
+        return forward(*args, **named)
+
+    inner.forward = noted
+
+
+def watch_onnxruntime() -> None:
+    """Note the tokens of each batch that a session of ONNX Runtime is given."""
+    import onnxruntime
+
+    run = onnxruntime.InferenceSession.run
+
+    def noted(session: Any, names: Any, feeds: dict[str, Any], *rest: Any) -> Any:
+        SEEN.append(feeds["input_ids"].size)
+        return run(session, names, feeds, *rest)
+
+    onnxruntime.InferenceSession.run = noted
+
+
 def ours(name: str, folder: Path, threads: int) -> Scorer:
     """Open ``secondpass``, ``secondpass-ENGINE`` or ``secondpass-ENGINE-PRECISION``."""
     from secondpass.models.cross_encoder import ReadingOptions, open_cross_encoder
@@ -39,6 +88,7 @@ def ours(name: str, folder: Path, threads: int) -> Scorer:
     engine, _, precision = rest.partition("-")
     options = EngineOptions(engine or "auto", precision or "f32", threads)  # type: ignore[arg-type]
     scorer = open_cross_encoder(folder, None, options, ReadingOptions(MAX_TOKENS, "truncate"))
+    watch_ours()
     return lambda query, passages: [score.score for score in scorer.score(query, passages)]
 
 
@@ -50,6 +100,7 @@ def sentence_transformers(name: str, folder: Path, threads: int) -> Scorer:
     torch.set_num_threads(threads)
     settings = {"dtype": torch.bfloat16} if name.endswith("bf16") else {}
     model = CrossEncoder(str(folder), max_length=MAX_TOKENS, device="cpu", model_kwargs=settings)
+    watch_torch(model)
     raw = torch.nn.Identity()
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
@@ -66,6 +117,7 @@ def flag_reranker(folder: Path, threads: int) -> Scorer:
 
     torch.set_num_threads(threads)
     model = FlagReranker(str(folder), use_fp16=False, devices="cpu", max_length=MAX_TOKENS)
+    watch_torch(model.model)
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
         found = model.compute_score([[query, passage] for passage in passages])
@@ -81,6 +133,7 @@ def rerankers(folder: Path, threads: int) -> Scorer:
 
     torch.set_num_threads(threads)
     model = Reranker(str(folder), model_type="cross-encoder", device="cpu", dtype="float32", verbose=0)
+    watch_torch(model.model)
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
         out = [0.0] * len(passages)
@@ -99,6 +152,7 @@ def transformers_sorted(folder: Path, threads: int) -> Scorer:
     torch.set_num_threads(threads)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    watch_torch(model)
 
     @torch.inference_mode()
     def score(query: str, passages: Sequence[str]) -> list[float]:
@@ -172,6 +226,7 @@ def onnxruntime_plain(folder: Path, threads: int) -> Scorer:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(exported(folder)), options, providers=["CPUExecutionProvider"])
     wanted, feeds = {entry.name for entry in session.get_inputs()}, plain_feeds(folder)
+    watch_onnxruntime()
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
         out: list[float] = []
@@ -195,6 +250,7 @@ def openvino_plain(folder: Path, threads: int) -> Scorer:
         out: list[float] = []
         for start in range(0, len(passages), 32):
             arrays = {k: v for k, v in feeds(query, passages[start : start + 32]).items() if k in wanted}  # type: ignore[attr-defined]
+            SEEN.append(arrays["input_ids"].size)
             out += model(arrays)[0][:, 0].tolist()
         return out
 
@@ -211,6 +267,7 @@ def fastembed(folder: Path, threads: int) -> Scorer:
         "local/random", model_file="plain/model.onnx", sources=ModelSource(hf="local/random")
     )
     model = TextCrossEncoder("local/random", specific_model_path=str(folder), threads=threads)
+    watch_onnxruntime()
     return lambda query, passages: [float(x) for x in model.rerank(query, list(passages))]
 
 
@@ -245,11 +302,13 @@ def serve(name: str, folder: Path, threads: int) -> None:
     print(json.dumps({"start": start}), file=answers, flush=True)
     for line in sys.stdin:
         job = json.loads(line)
+        SEEN.clear()
         cpu, wall = time.process_time(), time.perf_counter()
         scores = score(job["query"], job["passages"])
         seconds = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({**seconds, "peak_mib": peak, "scores": scores}), file=answers, flush=True)
+        answer = {**seconds, "peak_mib": peak, "tokens": sum(SEEN), "scores": scores}
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

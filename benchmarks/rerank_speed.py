@@ -11,9 +11,10 @@ the process (CPU seconds), which load does not distort; with several it is the w
 
 ``useful`` is the share of the machine's own speed in matrix products (measured here, same threads: oneDNN's on weights
 that are laid out for it, in bf16 where the processor computes that, else in f32; the table says which) that goes into
-real tokens: padding counts as waste, work that is left out as done. Peers that are not installed are left out and
-named, and so is a reranker that refuses, in its words. The weights are random, so that the errors of rounded precisions
-are a smoke test, not a statement of quality.
+real tokens: padding counts as waste, work that is left out as done. ``padding`` is how many tokens were computed for
+one real token (1.000: no padding). Peers that are not installed are left out and named, and so is a reranker that
+refuses, in its words. The weights are random, so that the errors of rounded precisions are a smoke test, not a
+statement of quality.
 """
 
 import argparse
@@ -51,6 +52,7 @@ class Worker:
     process: subprocess.Popen[str]
     start: dict[str, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
     peak_mib: float = 0.0
     scores: list[float] = field(default_factory=list)
 
@@ -72,6 +74,7 @@ class Worker:
         print(json.dumps(asdict(job)), file=self.process.stdin, flush=True)
         found = self.answer()
         self.seconds.append(found[clock])  # type: ignore[arg-type]
+        self.tokens.append(found["tokens"])  # type: ignore[arg-type]
         self.peak_mib, self.scores = found["peak_mib"], found["scores"]  # type: ignore[assignment]
 
 
@@ -164,23 +167,25 @@ def compare(
             worker.run(job, options.clock)
             if number == 0 and len(jobs) > 1:
                 worker.seconds.clear()  # the first job finds cold caches
-    flops = statistics.median(
-        sum(map(shape.useful_flops, pair_lengths(folder, job, options.max_tokens))) for job in jobs[1:] or jobs
-    )
+    pairs = [pair_lengths(folder, job, options.max_tokens) for job in jobs]
+    flops = statistics.median(sum(map(shape.useful_flops, lengths)) for lengths in pairs[1:] or pairs)
+    real_tokens = sum(map(sum, pairs))
     peak, product = matrix_speed(options.threads, shape.hidden)
     print(
         f"\n{options.shape}, {count} passages, {lengths}, {options.threads} threads, {options.clock} seconds, ", end=""
     )
     print(f"{options.rounds} rounds; one {product} matrix product: {peak / 1e9:.0f} GFLOP/s\n")
-    print(f"| reranker | s | times faster | pairs/s | useful GFLOP/s | of one {product} product | peak MiB | start s |"
-          " max difference / spread | tau | top 10 |\n" + "| --- " * 11 + "|")  # fmt: skip
+    print(f"| reranker | s | times faster | pairs/s | useful GFLOP/s | of one {product} product | padding | peak MiB |"
+          " start s | max difference / spread | tau | top 10 |\n" + "| --- " * 12 + "|")  # fmt: skip
     first = statistics.median(workers[0].seconds)
     for worker in workers:
         worker.process.stdin.close()  # type: ignore[union-attr]
-        seconds = statistics.median(worker.seconds)
+        seconds, computed = statistics.median(worker.seconds), sum(worker.tokens)
+        padding = f"{computed / real_tokens:.3f}" if computed else "–"
         print(
             f"| {worker.name} | {seconds:.3f} | {first / seconds:.2f} | {count / seconds:.1f}"
-            f" | {flops / seconds / 1e9:.0f} | {flops / seconds / peak:.0%} | {worker.peak_mib:.0f}"
+            f" | {flops / seconds / 1e9:.0f} | {flops / seconds / peak:.0%}"
+            f" | {padding} | {worker.peak_mib:.0f}"
             f" | {worker.start['cpu']:.2f} | {accuracy(worker.scores, workers[0].scores)} |",
             flush=True,
         )

@@ -1,6 +1,10 @@
 """What every reranker promises, kept by chat models in every way of asking; the model here counts shared words."""
 
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -12,9 +16,13 @@ from tests.rerank.word_judge import StructuredWordJudge, WordJudge
 from secondpass.errors import InputError
 from secondpass.rerank.cascade import CascadeReranker, Stage
 from secondpass.rerank.lexical import LexicalReranker
+from secondpass.rerank.llm_reranker import LLMReranker
 from secondpass.rerank.ranking_names import KINDS, open_llm_ranker
-from secondpass.types import Reranker, StageScore
+from secondpass.rerank.ranking_report import RankingReport
+from secondpass.types import Hit, Reranker, StageScore
 
+T = TypeVar("T")
+THREADS = 64
 RANKERS: dict[str, Reranker] = {
     **{kind: open_llm_ranker(kind, StructuredWordJudge()) for kind in KINDS},
     "listwise, plain model": open_llm_ranker("listwise", WordJudge()),
@@ -87,10 +95,52 @@ def test_the_stage_and_its_scale_are_recorded(ranker, language):
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_eight_threads_get_what_one_gets(ranker, language):
-    hits = hits_of([f"{number} {text}" for number in range(4) for text in PASSAGES[language]])
+def test_sixty_four_threads_get_what_one_gets(ranker, language):
+    hits = hits_of([f"{number} {text}" for number in range(2) for text in PASSAGES[language]])
     alone = ranker.rerank(QUESTIONS[language], hits)
-    with ThreadPoolExecutor(8) as threads:
-        assert all(
-            result == alone for result in threads.map(lambda _: ranker.rerank(QUESTIONS[language], hits), range(16))
-        )
+    for result in at_once(lambda _: ranker.rerank(QUESTIONS[language], hits)):
+        assert result == alone
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("make_judge", [WordJudge, StructuredWordJudge])
+def test_sixty_four_threads_with_different_passages_count_each_their_own(kind, make_judge, language):
+    hits = [hits_of([f"{number} {text}" for text in PASSAGES[language]]) for number in range(THREADS)]
+    alone_judge, judge = make_judge(), make_judge()
+    alone = [rank(open_llm_ranker(kind, alone_judge), language, own) for own in hits]
+    shared = open_llm_ranker(kind, judge)
+    together = at_once(lambda number: rank(shared, language, hits[number]))
+    assert together == alone
+    assert sum(report.calls for _, report in together) == len(judge.asked) == len(alone_judge.asked)
+    assert sorted(map(str, judge.asked)) == sorted(map(str, alone_judge.asked))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sixty_four_threads_with_the_same_passages_miscount_nothing(kind):
+    judge = StructuredWordJudge()
+    shared, hits = open_llm_ranker(kind, judge), hits_of(PASSAGES["zh"])
+    order, alone = rank(open_llm_ranker(kind, StructuredWordJudge()), "zh", hits)
+    together = at_once(lambda _: rank(shared, "zh", hits))
+    assert all(found == order for found, _ in together)
+    for _, report in together:
+        assert (report.questions, report.clean) == (alone.questions, alone.questions)
+        assert report.calls == report.questions - report.cache_hits
+    assert sum(report.calls for _, report in together) == len(judge.asked)
+
+
+def rank(ranker: LLMReranker, language: str, hits: Sequence[Hit]) -> tuple[list[Hit], RankingReport]:
+    out, report = ranker.rank_with_report(QUESTIONS[language], hits)
+    return out, replace(report, seconds=0.0)
+
+
+def at_once(work: Callable[[int], T]) -> list[T]:
+    """Do ``work`` in as many threads as `THREADS`, which begin together."""
+    ready = threading.Barrier(THREADS)
+
+    def begin(number: int) -> T:
+        ready.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(begin, range(THREADS)))

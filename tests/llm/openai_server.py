@@ -88,6 +88,16 @@ def labelled_passages(prompt: str) -> list[tuple[str, str]]:
     return _LABELLED.findall(prompt)
 
 
+def labels_fit(body: dict[str, Any]) -> bool:
+    """Whether the labels that a schema allows, where one is sent, are those of the passages in the prompt."""
+    prompt = "\n".join(message["content"] for message in body["messages"])
+    labels = [label for label, _ in labelled_passages(prompt)]
+    if not labels or "response_format" not in body:
+        return True
+    schema = body["response_format"]["json_schema"]["schema"]
+    return bool(schema["properties"] == {"label": {"type": "string", "enum": labels}})
+
+
 def rank(messages: list[dict[str, str]], structured: bool) -> tuple[str, float | None]:
     """What a model that counts shared words says to a ranking prompt; for yes/no, also the log-odds of yes."""
     prompt = "\n".join(message["content"] for message in messages if message["role"] == "user")
@@ -98,7 +108,7 @@ def rank(messages: list[dict[str, str]], structured: bool) -> tuple[str, float |
 
     if labelled := labelled_passages(prompt):
         best = max(labelled, key=lambda item: share(item[1]))
-        return f"Passage {best[0]}", None
+        return json.dumps({"label": best[0]}) if structured else f"Passage {best[0]}", None
     if single := _SINGLE.findall(prompt):
         if "JSON" in prompt:
             name, highest = ("grade", 3) if '"grade"' in prompt else ("relevance", 10)
@@ -191,6 +201,8 @@ class Handler(BaseHTTPRequestHandler):
     def refused_form(self, body: dict[str, Any], model: str) -> bool:
         if model in ("rank-plain", "ask-lines") and "response_format" in body:
             self.error(400, "This response_format type is unavailable now", "invalid_request_error")
+        elif model.startswith("rank") and not labels_fit(body):
+            self.error(400, "The labels of the prompt are not those of the form of the reply", "invalid_request_error")
         elif model == "rank-plain" and "logprobs" in body:
             self.send(422, b'{"detail": [{"loc": ["body", "logprobs"], "msg": "not permitted"}]}', "application/json")
         elif model == "ask-fails" and "fail" in body["messages"][-1]["content"]:

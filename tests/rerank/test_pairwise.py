@@ -2,7 +2,7 @@
 
 import pytest
 from tests.rerank.test_listwise import PASSAGES, QUESTION
-from tests.rerank.word_judge import FunctionLLM, WordJudge, hits_of, ids
+from tests.rerank.word_judge import FunctionLLM, StructuredWordJudge, WordJudge, hits_of, ids
 
 from secondpass.errors import InputError
 from secondpass.llm.openai import OpenAIChat
@@ -62,12 +62,40 @@ def test_the_head_does_not_depend_on_how_much_of_it_is_wanted(sort) -> None:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("sort", SORTS)
-def test_a_real_server_is_ranked_through(server_url: str, sort, language: str) -> None:
-    reranker = LLMReranker(PairwiseRanking(sort), OpenAIChat("rank-think", server_url))
+@pytest.mark.parametrize("model", ["rank", "rank-plain", "rank-ignores", "rank-think"])
+@pytest.mark.parametrize("reply_as", ["auto", "text"])
+def test_a_real_server_is_asked_for_labels_by_a_schema_and_where_it_has_none_for_text(
+    server_url: str, sort, language: str, model: str, reply_as
+) -> None:
+    reranker = LLMReranker(PairwiseRanking(sort, reply_as=reply_as), OpenAIChat(model, server_url))
     out, report = reranker.rank_with_report(QUESTION[language], hits_of(PASSAGES[language]))
     assert out[0].chunk.id == "2"
-    assert report.fallback == report.failed == 0
+    assert (report.clean, report.fallback, report.failed) == (report.questions, 0, 0)
+    in_text = reply_as == "auto" and model in ("rank-plain", "rank-ignores")
+    assert report.unstructured == (report.questions if in_text else 0)
     assert report.calls == (12 if sort == "all_pairs" else report.questions - report.cache_hits)
+    assert report.troubles == ""
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("judge", [WordJudge(), StructuredWordJudge()])
+@pytest.mark.parametrize("reply_as", ["auto", "json", "text"])
+def test_json_is_asked_for_where_the_model_can_be_given_a_schema(language: str, judge, reply_as) -> None:
+    out, report = LLMReranker(PairwiseRanking(reply_as=reply_as), judge).rank_with_report(
+        QUESTION[language], hits_of(PASSAGES[language])
+    )
+    assert out[0].chunk.id == "2"
+    structured = type(judge) is StructuredWordJudge
+    assert ("JSON" in judge.asked[-1][-1].content) == (reply_as == "json" or (reply_as == "auto" and structured))
+    assert report.unstructured == (report.questions if reply_as == "json" and not structured else 0)
+    assert report.clean == report.questions
+
+
+def test_a_server_that_answers_without_text_leaves_every_pair_a_draw(server_url: str) -> None:
+    reranker = LLMReranker(PairwiseRanking("all_pairs"), OpenAIChat("rank-silent", server_url))
+    out, report = reranker.rank_with_report(QUESTION["zh"], hits_of(PASSAGES["zh"]))
+    assert ids(out) == [0, 1, 2, 3]
+    assert (report.fallback, report.unstructured, report.repeats, report.calls) == (12, 12, 12, 24)
 
 
 def test_a_depth_below_one_is_refused() -> None:

@@ -44,8 +44,8 @@ def test_the_structure_of_a_prompt_depends_on_the_number_of_passages_alone(texts
     for shape in (
         lambda shown: list_messages("茶 tea", shown, code, "turns", False),
         lambda shown: list_messages("茶 tea", shown, code, "single", True),
-        lambda shown: set_messages("茶 tea", shown, code),
-        lambda shown: pair_messages("茶 tea", shown[0], shown[1], code),
+        lambda shown: set_messages("茶 tea", shown, code, True),
+        lambda shown: pair_messages("茶 tea", shown[0], shown[1], code, True),
         lambda shown: yes_no_messages("茶 tea", shown[0], code),
         lambda shown: grade_messages("茶 tea", shown[0], code),
     ):
@@ -137,11 +137,11 @@ def test_the_english_words_are_the_published_ones() -> None:
         "The output format should be [] > [], e.g., [1] > [2]. "
         "Only response the ranking results, do not say any word or explain."
     )
-    assert pair_messages("tea", "a", "b", "en")[-1].content == (
+    assert pair_messages("tea", "a", "b", "en", False)[-1].content == (
         'Given a query "tea", which of the following two passages is more relevant to the query?\n\n'
         'Passage A: "a"\n\nPassage B: "b"\n\nOutput Passage A or Passage B:'
     )
-    assert set_messages("tea", ["a", "b", "c"], "en")[-1].content == (
+    assert set_messages("tea", ["a", "b", "c"], "en", False)[-1].content == (
         'Given a query "tea", which of the following passages is the most relevant one to the query?\n\n'
         'Passage A: "a"\n\nPassage B: "b"\n\nPassage C: "c"\n\n'
         "Output only the passage label of the most relevant passage:"
@@ -156,5 +156,12 @@ def test_chinese_prompts_are_chinese_throughout(form) -> None:
     for as_json in (True, False):
         for message in list_messages("茶", ["一", "二"], "zh", form, as_json):
             assert not any(word in message.content for word in ("passage", "Rank the", "query", "Output"))
-    assert "段落 B" in set_messages("茶", ["一", "二"], "zh")[-1].content
+    for as_json in (True, False):
+        for message in (
+            *set_messages("茶", ["一", "二"], "zh", as_json),
+            *pair_messages("茶", "一", "二", "zh", as_json),
+        ):
+            assert not any(word in message.content for word in ("assage", "relevan", "query", "Output"))
+            assert message.role == "system" or "段落 B" in message.content
+            assert message.role == "system" or ("JSON" in message.content) == as_json
     assert len(LABELS) == 23

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secondpass.rerank.ranking_replies import read_grade, read_label, read_ranking
+from secondpass.rerank.ranking_replies import Reading, read_grade, read_label, read_ranking
 
 CLEAN = [
     ("[2] > [1] > [3]", [2, 1, 3]),
@@ -244,6 +244,30 @@ def test_a_label_is_read_from_a_word_or_a_sentence(text: str, place: int, outcom
 
 def test_a_label_without_a_passage_is_no_choice() -> None:
     assert read_label("Passage D", 2).outcome == "fallback"
+    assert read_label('{"label": "D"}', 2) == Reading(0, "fallback")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"label": "B"}',
+        '{"label": "b"}',
+        '{"label": "Passage B"}',
+        '{"label": "段落 Ｂ"}',
+        '{"标签": "B"}',
+        '```json\n{"label": "B"}\n```',
+        '<think>{"label": "A"}</think> {"label": "B"}',
+        '{"reason": "A", "label": "B"}',
+        '{"most_relevant": "B"}',
+    ],
+)
+def test_a_label_in_the_json_asked_for_is_clean_and_structured(text: str) -> None:
+    assert read_label(text, 4) == Reading(1, "clean", structured=True)
+
+
+@pytest.mark.parametrize("text", ['{"label": "..."}', '{"label": 2}', '{"label": null}', '{"a": "C", "b": "B"}', "{}"])
+def test_json_that_names_no_label_or_several_is_no_choice(text: str) -> None:
+    assert read_label(text, 4) == Reading(0, "fallback")
 
 
 GRADES = [("7", 7), ("７", 7), ("7/10", 7), ("相关性：8", 8), ("9 out of 10", 9), ("八分", 8), ("0", 0), ("7.5", 7.5)]

@@ -2,28 +2,21 @@
 
 RankGPT (arXiv:2304.09542): the best of a window stand at its front and are asked about again in the next one, which
 begins ``step`` passages earlier. ``N`` passages take 1 call where they fit into a window, otherwise
-``1 + ceil((N - window) / step)``.
+``1 + ceil((N - window) / step)``. The last window holds the rest at the front, which the published loop leaves out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
 
 from secondpass.errors import InputError
 from secondpass.rerank.ranking_calls import Question, RankingRun
 from secondpass.rerank.ranking_method import Ranking, in_order
-from secondpass.rerank.ranking_prompts import RANKING_SCHEMA, REMINDERS, ListForm, list_messages
+from secondpass.rerank.ranking_prompts import RANKING_SCHEMA, REMINDERS, ListForm, ReplyAs, list_messages
 from secondpass.rerank.ranking_replies import Reading, read_ranking
 from secondpass.text.language import language
 from secondpass.types import Message, Reply, ReplyForm
-
-ReplyAs = Literal["auto", "json", "text"]
-"""``text``: ``[2] > [1]``, as published. ``json``: an object by a schema, which a server that can keeps to.
-
-``auto``: JSON where the chat model can be asked for a schema.
-"""
 
 
 class ListwiseRanking:
@@ -59,7 +52,7 @@ class ListwiseRanking:
         if left is not None and left < len(plan):
             run.skip(len(plan) - left)
             plan = plan[len(plan) - left :]
-        as_json = self._reply_as == "json" or (self._reply_as == "auto" and run.structured)
+        as_json = run.wants_json(self._reply_as)
         order = list(range(len(passages)))
         for start, end in plan:
             shown = order[start:end]

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from secondpass.errors import InputError, RemoteError
 from secondpass.rerank.ranking_cache import ReplyCache, question_key
+from secondpass.rerank.ranking_prompts import ReplyAs
 from secondpass.rerank.ranking_replies import Reading
 from secondpass.rerank.ranking_report import Prices, RankingReport
 from secondpass.rerank.side_by_side import side_by_side
@@ -97,10 +98,9 @@ class RankingRun:
         self._errors: list[RemoteError] = []
         self._failures_in_a_row = 0
 
-    @property
-    def structured(self) -> bool:
-        """Whether the model can be asked for a form of reply."""
-        return isinstance(self._engine.llm, StructuredLLM)
+    def wants_json(self, reply_as: ReplyAs) -> bool:
+        """Tell whether JSON is asked for: ``auto`` where the model can be asked for a form of reply."""
+        return reply_as == "json" or (reply_as == "auto" and isinstance(self._engine.llm, StructuredLLM))
 
     @property
     def calls_left(self) -> int | None:

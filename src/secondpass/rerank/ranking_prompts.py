@@ -16,6 +16,12 @@ from secondpass.types import Json, Language, Message
 
 ListForm = Literal["turns", "single"]
 """``turns``: RankGPT's, each passage in a turn of its own. ``single``: RankZephyr's, all in one message."""
+ReplyAs = Literal["auto", "json", "text"]
+"""``text``: as published, ``[2] > [1]`` or ``Passage B``. ``json``: an object by a schema, which a server that can
+keeps to.
+
+``auto``: JSON where the chat model can be asked for a schema.
+"""
 
 LABELS = "ABCDEFGHIJKLMNOPQRSTUVW"
 HIGHEST_GRADE = 10
@@ -88,14 +94,29 @@ _AS_JSON: dict[Language, str] = {
 }
 _PAIR: dict[Language, str] = {
     "en": 'Given a query "{query}", which of the following two passages is more relevant to the query?\n\n'
-    'Passage A: "{first}"\n\nPassage B: "{second}"\n\nOutput Passage A or Passage B:',
-    "zh": "对于查询“{query}”，下面两个段落中哪一个与查询更相关？\n\n"
-    '段落 A: "{first}"\n\n段落 B: "{second}"\n\n只输出“段落 A”或“段落 B”：',
+    'Passage A: "{first}"\n\nPassage B: "{second}"\n\n',
+    "zh": '对于查询“{query}”，下面两个段落中哪一个与查询更相关？\n\n段落 A: "{first}"\n\n段落 B: "{second}"\n\n',
+}
+_ONE_OF_TWO: dict[Language, str] = {
+    "en": "Output Passage A or Passage B:",
+    "zh": "只输出“段落 A”或“段落 B”：",
+}
+_ONE_OF_TWO_AS_JSON: dict[Language, str] = {
+    "en": 'Output Passage A or Passage B as JSON, {"label": "A"} or {"label": "B"}:',
+    "zh": '只输出 JSON，段落 A 为 {"label": "A"}，段落 B 为 {"label": "B"}：',
 }
 _SET: dict[Language, str] = {
     "en": 'Given a query "{query}", which of the following passages is the most relevant one to the query?\n\n'
-    "{passages}\n\nOutput only the passage label of the most relevant passage:",
-    "zh": "对于查询“{query}”，下面哪一个段落与查询最相关？\n\n{passages}\n\n只输出最相关段落的字母标签：",
+    "{passages}\n\n",
+    "zh": "对于查询“{query}”，下面哪一个段落与查询最相关？\n\n{passages}\n\n",
+}
+_ONE_OF_A_SET: dict[Language, str] = {
+    "en": "Output only the passage label of the most relevant passage:",
+    "zh": "只输出最相关段落的字母标签：",
+}
+_ONE_OF_A_SET_AS_JSON: dict[Language, str] = {
+    "en": 'Output only the passage label of the most relevant passage, as JSON: {"label": "..."}',
+    "zh": '只输出最相关段落的字母标签，格式为 JSON：{"label": "..."}',
 }
 _LABELLED: dict[Language, str] = {"en": 'Passage {label}: "{text}"', "zh": '段落 {label}: "{text}"'}
 _YES_NO: dict[Language, str] = {
@@ -134,6 +155,20 @@ GRADE_SCHEMA: dict[str, Json] = {
 }
 
 
+def label_schema(count: int) -> dict[str, Json]:
+    """Return the schema of a choice among ``count`` labelled passages.
+
+    >>> label_schema(2)["properties"]
+    {'label': {'type': 'string', 'enum': ['A', 'B']}}
+    """
+    return {
+        "type": "object",
+        "properties": {"label": {"type": "string", "enum": list(LABELS[:count])}},
+        "required": ["label"],
+        "additionalProperties": False,
+    }
+
+
 def list_messages(
     query: str, passages: Sequence[str], code: Language, form: ListForm, as_json: bool
 ) -> tuple[Message, ...]:
@@ -153,15 +188,17 @@ def list_messages(
     return (*turns, Message("user", rank))
 
 
-def pair_messages(query: str, first: str, second: str, code: Language) -> tuple[Message, ...]:
+def pair_messages(query: str, first: str, second: str, code: Language, as_json: bool) -> tuple[Message, ...]:
     """Ask which of two passages, A and B, is more relevant."""
-    return _judge(code, _PAIR[code].format(query=query, first=first, second=second))
+    end = (_ONE_OF_TWO_AS_JSON if as_json else _ONE_OF_TWO)[code]
+    return _judge(code, _PAIR[code].format(query=query, first=first, second=second) + end)
 
 
-def set_messages(query: str, passages: Sequence[str], code: Language) -> tuple[Message, ...]:
+def set_messages(query: str, passages: Sequence[str], code: Language, as_json: bool) -> tuple[Message, ...]:
     """Ask which of the passages A, B, C, ... is the most relevant."""
+    end = (_ONE_OF_A_SET_AS_JSON if as_json else _ONE_OF_A_SET)[code]
     listed = [_LABELLED[code].format(label=label, text=text) for label, text in zip(LABELS, passages, strict=False)]
-    return _judge(code, _SET[code].format(query=query, passages="\n\n".join(listed)))
+    return _judge(code, _SET[code].format(query=query, passages="\n\n".join(listed)) + end)
 
 
 def yes_no_messages(query: str, passage: str, code: Language) -> tuple[Message, ...]:

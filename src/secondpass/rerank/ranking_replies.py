@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from secondpass.llm.thinking import answer_text
@@ -47,6 +47,7 @@ _NAMED_NUMBER = re.compile(
 _LIST_NUMBER = re.compile(r"\s*\(?\d{1,3}(?:[.)]\s+|[、:：]\s*)(?=\D*\d)")
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL | re.IGNORECASE)
 _RANKING_KEYS = ("ranking", "order", "ranked", "result", "排序", "排名", "顺序", "结果")
+_LABEL_KEYS = ("label", "answer", "choice", "passage", "标签", "答案", "选择", "段落")
 _ID_KEYS = ("id", "index", "passage", "identifier", "number", "编号", "序号")
 
 
@@ -213,8 +214,14 @@ def read_label(text: str, count: int) -> Reading[int]:
 
     >>> read_label("Passage B", 2), read_label("段落Ｃ比段落A更相关。", 4).value, read_label("I cannot tell.", 3)
     (Reading(value=1, outcome='clean', structured=False), 2, Reading(value=0, outcome='fallback', structured=False))
+    >>> read_label('{"label": "B"}', 2)
+    Reading(value=1, outcome='clean', structured=True)
     """
-    said = plain_numbers(without_thoughts(text))
+    answer = without_thoughts(text)
+    if in_json := _json_label(answer):
+        reading = _label_reading([in_json], count, "clean")
+        return replace(reading, structured=reading.outcome == "clean")
+    said = plain_numbers(answer)
     if alone := _ALONE.fullmatch(said):
         return _label_reading([alone[1]], count, "clean")
     lines = [line for line in said.splitlines() if line.strip()]
@@ -229,6 +236,15 @@ def read_label(text: str, count: int) -> Reading[int]:
         if found := search():
             return _label_reading(found, count, "repaired")
     return Reading(0, "fallback")
+
+
+def _json_label(text: str) -> str | None:
+    """Return the label that a JSON object names, None where there is none or several are named."""
+    value = json_value(text)
+    texts = {key: item for key, item in value.items() if isinstance(item, str)} if isinstance(value, dict) else {}
+    named = [texts[key] for key in _LABEL_KEYS if key in texts] or list(texts.values())
+    labels = [found[1] for item in named if (found := _ALONE.fullmatch(plain_numbers(item)))]
+    return labels[0] if len(labels) == 1 else None
 
 
 def _only(found: list[str]) -> list[str]:

@@ -3,6 +3,10 @@
 As in Setwise (arXiv:2310.09497) and PRP (arXiv:2306.17563; ielab/llm-rankers): a heap, or passes of a bubble from the
 end to the front. The heap has as many children as one question takes beside their parent. Choices need not agree with
 each other.
+
+Orders and numbers of comparisons are those of llm-rankers (tests/golden/make_llm_rankers.py), but for its shortcut in
+bubbles, which leaves out the end of the list where nothing has changed. Here those questions are answered from memory;
+for sets the shortcut misses passages after a window cut short by the front has changed.
 """
 
 from __future__ import annotations
