@@ -90,6 +90,12 @@ def test_widths_are_rounded_up_but_not_beyond_the_models_positions(length, limit
     assert rounded_width(length, 8, limit) == width
 
 
+def test_long_widths_are_rounded_to_what_units_for_matrices_take():
+    lengths = [1, 120, 121, 129, 250, 257, 480, 481]
+    assert [rounded_width(length) for length in lengths] == [8, 120, 128, 144, 256, 288, 480, 512]
+    assert rounded_width(500, limit=511) == 511
+
+
 class SmallMemory:
     """An engine with room for a few tokens: its output tells which ids it saw."""
 

@@ -22,15 +22,27 @@ _log = logging.getLogger(__name__)
 Planner: TypeAlias = Callable[[Sequence[int]], list[list[int]]]
 """From lengths to batches of indices into them; each index stands in exactly one."""
 BUDGET_TOKENS = 1024
-WIDTH_MULTIPLE = 8
 OVERHEAD_TOKENS = 16
 """What starting one more batch costs, in tokens' worth of computing."""
 GPU_BUDGET_TOKENS, GPU_OVERHEAD_TOKENS = 65_536, 4096
 """The same on a GPU, which computes some 300,000 tokens a second and starts hundreds of kernels a batch."""
 
 
-def rounded_width(length: int, multiple: int = WIDTH_MULTIPLE, limit: int | None = None) -> int:
-    """Return ``length`` rounded up to a ``multiple``, but to no more than ``limit`` where the length itself is not."""
+def width_multiple(length: int) -> int:
+    """Return of what the width of a batch is a multiple: 8, from 129 tokens on 16, from 257 on 32.
+
+    Units for matrices take 16 or 32 rows at a time, and each new width is one more that an engine makes ready for; more
+    padding than that costs what it gains (docs/log.md).
+    """
+    return 8 if length <= 128 else 16 if length <= 256 else 32
+
+
+def rounded_width(length: int, multiple: int | None = None, limit: int | None = None) -> int:
+    """Return ``length`` rounded up to a ``multiple``, but to no more than ``limit`` where the length itself is not.
+
+    ``multiple`` None: by `width_multiple`.
+    """
+    multiple = multiple or width_multiple(length)
     width = -(-max(length, 1) // multiple) * multiple
     return width if limit is None else max(length, min(width, limit))
 
@@ -38,7 +50,7 @@ def rounded_width(length: int, multiple: int = WIDTH_MULTIPLE, limit: int | None
 def plan(
     lengths: Sequence[int],
     budget_tokens: int = BUDGET_TOKENS,
-    multiple: int = WIDTH_MULTIPLE,
+    multiple: int | None = None,
     overhead_tokens: int = OVERHEAD_TOKENS,
 ) -> list[list[int]]:
     """Return batches of indices into ``lengths``, the longest first; each index stands in exactly one.
@@ -94,7 +106,7 @@ def filled(lengths: Sequence[int], budget_tokens: int = GPU_BUDGET_TOKENS) -> li
     return batches
 
 
-def padding_ratio(lengths: Sequence[int], batches: Sequence[Sequence[int]], multiple: int = WIDTH_MULTIPLE) -> float:
+def padding_ratio(lengths: Sequence[int], batches: Sequence[Sequence[int]], multiple: int | None = None) -> float:
     """Return the tokens computed by an engine that pads, divided by the tokens there are (1.0: nothing is wasted)."""
     real = sum(lengths)
     computed = sum(len(batch) * rounded_width(max(lengths[i] for i in batch), multiple) for batch in batches)
@@ -102,7 +114,7 @@ def padding_ratio(lengths: Sequence[int], batches: Sequence[Sequence[int]], mult
 
 
 def make_batch(
-    sequences: Sequence[tuple[TokenIds, int]], multiple: int = WIDTH_MULTIPLE, limit: int | None = None
+    sequences: Sequence[tuple[TokenIds, int]], multiple: int | None = None, limit: int | None = None
 ) -> Batch:
     """Make a batch of (ids, index at which token type 1 begins), padded to no more than ``limit`` tokens."""
     longest = max(len(ids) for ids, _ in sequences)
