@@ -27,7 +27,11 @@ from tests.docs.pages import (
 
 from secondpass.cli.main import cli
 
-_REFUSALS = ("which is not to be used (offline)", "cannot be fetched (SECONDPASS_OFFLINE is set)")
+_REFUSALS = (
+    "which is not to be used (offline)",
+    "cannot be fetched (SECONDPASS_OFFLINE is set)",
+    "cannot be fetched (nothing is to be fetched now)",
+)
 _PLUGIN = "my_rerankers-1.dist-info"
 
 

@@ -352,5 +352,5 @@ def test_a_limit_that_leaves_no_room_for_a_passage_is_refused(qwen3_folder):
 def test_a_folder_without_safetensors_is_refused(qwen3_folder, tmp_path):
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((qwen3_folder / name).read_bytes())
-    with pytest.raises(InputError, match="cannot be loaded"):
+    with pytest.raises(InputError, match="holds no safetensors weights"):
         open_causal(tmp_path, QWEN3)
