@@ -41,15 +41,15 @@ class Embeddings:
             InputError: a sequence is longer than the model has positions for, or holds a token it does not have.
         """
         self._check(batch)
-        inside = real_tokens(batch)
-        flat = np.concatenate(batch.ids)
-        sums = self._words.rows(flat)
-        if self._positions is not None and isinstance(self._shape, GraphShape):
-            sums = sums + self._positions.rows(_positions(batch, self._shape))
-        if self._types is not None:
-            sums += self._types[token_types(batch) if len(self._types) > 1 else np.zeros(len(flat), np.int64)]
-        vectors = np.zeros((*inside.shape, sums.shape[1]), np.float32)
-        vectors[inside] = sums
+        vectors = np.zeros((len(batch.ids), batch.width, self._words.raw.shape[1]), np.float32)
+        for row, ids, second in zip(vectors, batch.ids, batch.second_starts, strict=True):
+            sums = row[: len(ids)]
+            sums[:] = self._words.rows(ids)
+            if self._positions is not None and isinstance(self._shape, GraphShape):
+                sums += self._positions.rows(_positions(ids, self._shape))
+            if self._types is not None:
+                sums[:second] += self._types[0]
+                sums[second:] += self._types[min(1, len(self._types) - 1)]
         return {VECTORS: vectors, MASK: np.where(attended_tokens(batch), np.float32(0), np.float32(SHUT))}
 
     def _check(self, batch: Batch) -> None:
@@ -85,9 +85,9 @@ def token_types(batch: Batch) -> npt.NDArray[np.int64]:
     return np.concatenate(parts).astype(np.int64)
 
 
-def _positions(batch: Batch, shape: GraphShape) -> TokenIds:
+def _positions(ids: TokenIds, shape: GraphShape) -> TokenIds | slice:
     if not shape.counts_pads:
-        return np.concatenate([np.arange(len(ids)) for ids in batch.ids])
+        return slice(len(ids))
     # RoBERTa: from after the padding id, and a text that spells the padding token out has no position there.
-    real = [ids != shape.pad_id for ids in batch.ids]
-    return np.concatenate([np.cumsum(one) * one + shape.pad_id for one in real])
+    real = ids != shape.pad_id
+    return np.asarray(np.cumsum(real) * real + shape.pad_id)

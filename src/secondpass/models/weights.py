@@ -35,8 +35,8 @@ class Weight:
         """Return the whole tensor as float32."""
         return _widened(self.raw)
 
-    def rows(self, ids: npt.NDArray[np.int64]) -> FloatArray:
-        """Return the rows ``ids`` (int64 [T]) as float32 [T, D]; nothing else is read from the file."""
+    def rows(self, ids: npt.NDArray[np.int64] | slice) -> FloatArray:
+        """Return the rows ``ids`` (int64 [T], or a slice) as float32 [T, D]; nothing else is read from the file."""
         return _widened(self.raw[ids])
 
 
@@ -111,7 +111,7 @@ def read_tensors(file: Path) -> dict[str, Weight]:
         InputError: the file cannot be read.
     """
     places = read_header(file)
-    data = np.memmap(file, dtype=np.uint8, mode="r")
+    data = np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))  # looking rows up in a memmap itself is slow
     weights = {}
     with safe_open(file, framework="numpy") as opened:
         for name, place in places.items():
@@ -130,5 +130,7 @@ def _modern(name: str) -> str:
 
 def _widened(raw: npt.NDArray[Any]) -> FloatArray:
     if raw.dtype == np.uint16:  # bfloat16 is the upper half of a float32
-        return (raw.astype(np.uint32) << 16).view(np.float32)
+        wide = raw.astype(np.uint32)
+        wide <<= 16
+        return wide.view(np.float32)
     return np.asarray(raw, dtype=np.float32)
