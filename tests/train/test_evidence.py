@@ -111,6 +111,7 @@ def test_a_head_that_is_there_is_taken_up(embedder: Path, answered: Path, tmp_pa
     run(settings(first, answered, second, max_steps=1, evidence=1.0, learning_rate=0.0))
     before, after = load_file(first / SPANS_FILE), load_file(second / SPANS_FILE)
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert {file.stat().st_mode & 0o777 for file in second.iterdir()} == {0o644}  # a server of another user reads it
 
 
 def test_without_the_option_no_head_is_made(embedder: Path, answered: Path, tmp_path: Path) -> None:

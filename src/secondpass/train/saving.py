@@ -68,6 +68,8 @@ def save_model(write: Callable[[Path], None], output: Path, probes: Sequence[tup
         write_probes(place, [Probe(one.query, one.passages[0], score) for one, score in probes])
         (place / "README.md").write_text(card, encoding="utf-8")
         place.chmod(0o755)
+        for file in place.rglob("*"):  # safetensors makes files that nobody else may read
+            file.chmod(0o755 if file.is_dir() else 0o644)
         if output.exists():
             shutil.rmtree(output)
         place.rename(output)
