@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any
 
 from secondpass.cli.reranking import length_option, offline_option, profile_option
 from secondpass.errors import InputError
 from secondpass.models.profiles import RerankerProfile, find_profile, recorded_profile
 from secondpass.models.source import Source, resolve
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,20 @@ class ChosenModel:
     max_tokens: int | None
 
 
-def model_options(command: Command) -> Command:
-    """Add ``--profile``, ``--max-tokens`` and ``--offline``; `chosen_model` reads them."""
-    return profile_option(length_option(offline_option(command)))
+def with_model(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command with an argument ``name`` the options ``--profile``, ``--max-tokens`` and ``--offline``.
+
+    What is called gets the `ChosenModel` first, in the place of all four.
+    """
+
+    @wraps(command)
+    def found(name: str, profile: str | None, model_tokens: int | None, offline: bool, **others: Any) -> None:
+        command(_chosen(name, profile, model_tokens, offline), **others)
+
+    return profile_option(length_option(offline_option(found)))
 
 
-def chosen_model(name: str, profile: str | None, model_tokens: int | None, offline: bool) -> ChosenModel:
+def _chosen(name: str, profile: str | None, model_tokens: int | None, offline: bool) -> ChosenModel:
     """Find the model ``name`` and its profile as ``rerank`` does: the named one, the recorded one, that of its name.
 
     Raises:

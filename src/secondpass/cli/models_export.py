@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from secondpass.cli.model_choice import chosen_model, model_options
+from secondpass.cli.model_choice import ChosenModel, with_model
 from secondpass.cli.options import json_option
 from secondpass.cli.output import print_json
 from secondpass.cli.plain import plain
@@ -20,17 +20,14 @@ from secondpass.models.engines import installed_engines
 @click.command("export")
 @click.argument("name")
 @click.argument("target", metavar="FILE.onnx|FOLDER")
-@model_options
+@with_model
 @json_option
-def export_command(
-    name: str, target: str, profile: str | None, model_tokens: int | None, offline: bool, as_json: bool
-) -> None:
+def export_command(chosen: ChosenModel, target: str, as_json: bool) -> None:
     """Write the reranker NAME as ONNX: one FILE.onnx, or a new FOLDER with tokenizer and settings.
 
     Its scores of 24 pairs of texts are compared with those of the exact engine; a file that differs is not kept.
     A FOLDER is read as NAME is: its config.json records the profile, and its tokenizer the longest input.
     """
-    chosen = chosen_model(name, profile, model_tokens, offline)
     if not {"onnx", "openvino"} & set(installed_engines()):
         raise MissingExtraError("Writing and checking ONNX files", "onnx")
     exporting = importlib.import_module("secondpass.models.exporting")

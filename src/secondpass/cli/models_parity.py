@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 from rich.table import Table
 
-from secondpass.cli.model_choice import chosen_model, model_options
+from secondpass.cli.model_choice import ChosenModel, with_model
 from secondpass.cli.options import json_option
 from secondpass.cli.output import console, print_json, shown
 from secondpass.cli.plain import plain
@@ -25,18 +25,17 @@ from secondpass.models.engines import installed_engines
 @click.option("--precision", type=click.Choice(get_args(Precision)), multiple=True, help="Only this; may be repeated.")
 @click.option("--pairs", metavar="FILE", help='Your own: lines of {"query": ..., "passages": [{"text": ...}]}.')
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Cores. [default: all]")
-@model_options
+@with_model
 @json_option
 def parity_command(
-    name: str, engine: EngineName, precision: tuple[Precision, ...], pairs: str | None, threads: int | None,
-    profile: str | None, model_tokens: int | None, offline: bool, as_json: bool,
+    chosen: ChosenModel, engine: EngineName, precision: tuple[Precision, ...], pairs: str | None, threads: int | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Score the same passages with every installed engine and precision, and compare with exact scores.
 
     Without --pairs, twelve questions with twelve passages each are used, Chinese and English; int8 was calibrated on
     the same texts. Tau and the ten best are means over the questions; speed is wall time on this machine, now.
     """
-    chosen = chosen_model(name, profile, model_tokens, offline)
     if not installed_engines():
         raise MissingExtraError("Comparing engines", "onnx")
     comparison = importlib.import_module("secondpass.models.engine_comparison")
