@@ -13,7 +13,7 @@ they are handed to the model (FlagReranker hands over its first batch twice, to 
 
 import json
 import os
-import resource
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -306,7 +306,8 @@ def serve(name: str, folder: Path, threads: int) -> None:
         cpu, wall = time.process_time(), time.perf_counter()
         scores = score(job["query"], job["passages"])
         seconds = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        # ru_maxrss would count what the process that started this one had.
+        peak = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
         answer = {**seconds, "peak_mib": peak, "tokens": sum(SEEN), "scores": scores}
         print(json.dumps(answer), file=answers, flush=True)
 

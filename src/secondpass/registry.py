@@ -21,6 +21,7 @@ RERANKERS: dict[str, str] = {
     "mmr": "secondpass.rerank.diversity:MMRReranker",
 }
 EMBEDDERS: dict[str, str] = {
+    "builtin": "secondpass.embed.word_vectors:WordVectorEmbedder",
     "openai": "secondpass.embed.openai:OpenAIEmbedder",
     "sentence-transformers": "secondpass.embed.sentence_transformers:SentenceTransformersEmbedder",
 }

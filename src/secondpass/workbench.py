@@ -10,7 +10,7 @@ from types import TracebackType
 from secondpass.answer.extract import ExtractiveAnswerer
 from secondpass.answer.generate import LLMAnswerer
 from secondpass.chunk.sentence import SentenceChunker
-from secondpass.config import DEFAULT_RERANKER, ChunkOptions, RerankSpec, RetrieveSpec, make_reranker
+from secondpass.config import DEFAULT_RERANKER, DEFAULT_TOP_K, ChunkOptions, RerankSpec, RetrieveSpec, make_reranker
 from secondpass.embed.names import open_embedder
 from secondpass.errors import InputError, StoreError
 from secondpass.index.library import INDEXING_TIMEOUT_SECONDS, Index, create_index, is_index, open_index
@@ -25,9 +25,11 @@ from secondpass.ingest import (
 )
 from secondpass.llm.names import open_llm
 from secondpass.load.sources import find_sources
+from secondpass.models.builtin_model import BUILTIN
 from secondpass.models.token_encoder_names import open_named_token_encoder
 from secondpass.pipeline import Comparison, Pipeline, SearchResult
 from secondpass.rerank.options import RerankerOptions
+from secondpass.retrieve.crossing import CrossingRetriever
 from secondpass.retrieve.hybrid import HybridRetriever
 from secondpass.retrieve.late_interaction import LateInteractionRetriever
 from secondpass.retrieve.stored import BM25Retriever, DenseRetriever
@@ -81,8 +83,8 @@ class Workbench:
         """Return the passages for ``query``.
 
         ``retrieve`` is the first stage, such as ``"hybrid@100"`` (None: hybrid where the index has vectors, else bm25,
-        and 10 passages); ``rerank`` are the stages after it, such as ``["lexical@20", "builtin@3"]``, or none: ``[]``;
-        left out, the model of the package keeps 3.
+        and 10 passages; 10 of each language where those are word vectors); ``rerank`` are the stages after it, such as
+        ``["lexical@20", "builtin@3"]``, or none: ``[]``; left out, the model of the package keeps 3.
         """
         return self._pipeline(query, retrieve, rerank).search(query)
 
@@ -129,21 +131,24 @@ class Workbench:
     def retriever(self, retrieve: Retrieve = None) -> tuple[Retriever, int]:
         """Return the first stage that ``retrieve`` names, and how many passages it is asked for."""
         index = self._opened()
-        has_vectors = index.manifest.embedder is not None
+        built = index.manifest.embedder
+        crossing = built is not None and built.name == BUILTIN
         spec = RetrieveSpec.parse(retrieve) if isinstance(retrieve, str) else retrieve
         if spec is None:
-            spec = RetrieveSpec("hybrid" if has_vectors else "bm25")
+            depth = 2 * DEFAULT_TOP_K if crossing else DEFAULT_TOP_K  # so many of each language
+            spec = RetrieveSpec("hybrid" if built else "bm25", depth)
         terms = BM25Retriever(index.store)
         if spec.name == "bm25":
             return terms, spec.top_k
         if spec.name == "colbert":
             return LateInteractionRetriever(index.store, self._opened_token_encoder(index)), spec.top_k
-        if not has_vectors:
+        if built is None:
             raise StoreError(
                 f"The index at {self.path} has no vectors, so it cannot be searched by {spec.name}; use bm25, or build "
                 "an index with --embedder NAME."
             )
-        dense = DenseRetriever(index.store, self._opened_embedder(index))
+        vectors = CrossingRetriever if crossing else DenseRetriever
+        dense = vectors(index.store, self._opened_embedder(index))
         hybrid = HybridRetriever([terms, dense], spec.weights)
         return (dense if spec.name == "dense" else hybrid), spec.top_k
 

@@ -42,7 +42,8 @@ def embedder_option(command: Command) -> Command:
     return click.option(
         "--embedder",
         metavar="NAME",
-        help="Adds vectors: openai:MODEL, a folder or a Hugging Face name (needs secondpass[torch]).",
+        help="Adds vectors: builtin (of words, from the model in the package: English questions find Chinese passages "
+        "and the reverse), openai:MODEL, a folder or a Hugging Face name (needs secondpass[torch]).",
     )(command)
 
 
@@ -66,7 +67,7 @@ def retrieve_options(command: Command) -> Command:
         "--retrieve",
         metavar="NAME@K",
         help="First stage, bm25, dense, hybrid or colbert, and how many passages. [default: hybrid@10 where the index "
-        "has vectors, else bm25@10]",
+        "has vectors (hybrid@20: 10 in each language, where those are builtin's), else bm25@10]",
     )(command)
 
 

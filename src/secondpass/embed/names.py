@@ -1,4 +1,4 @@
-"""``openai:MODEL``, a folder or a name at a hub to an embedder."""
+"""``builtin``, ``openai:MODEL``, a folder or a name at a hub to an embedder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from secondpass.errors import InputError
 from secondpass.llm.names import PROVIDERS, key_of
+from secondpass.models.builtin_model import BUILTIN
 from secondpass.registry import find, known
 from secondpass.types import Embedder
 
@@ -20,7 +21,8 @@ def open_embedder(spec: str, url: str | None = None) -> Embedder:
 
     ``PROVIDER:MODEL`` asks an OpenAI-compatible server: the provider's, the one at ``url``, or the one behind an ``@``
     (``openai:bge-m3@http://localhost:8000/v1``). The address behind an ``@`` gets no key, unless it is a provider's own
-    or OPENAI_BASE_URL. Anything else is a folder, a name at Hugging Face, or ms:OWNER/NAME at ModelScope.
+    or OPENAI_BASE_URL. ``builtin`` finds passages in the other language by the words of the package's model. Anything
+    else is a folder, a name at Hugging Face, or ms:OWNER/NAME at ModelScope.
 
     Raises:
         InputError: the name cannot be read, or there is no such model.
@@ -28,9 +30,12 @@ def open_embedder(spec: str, url: str | None = None) -> Embedder:
     """
     if not spec.strip():
         raise InputError(
-            "An embedder is named openai:MODEL, ollama:MODEL, by a folder, or by its name at Hugging Face or "
+            "An embedder is named builtin, openai:MODEL, ollama:MODEL, by a folder, or by its name at Hugging Face or "
             "(ms:OWNER/NAME) ModelScope; the name is empty."
         )
+    if spec == BUILTIN:
+        own: Embedder = find("embedders", BUILTIN)()
+        return own
     prefix, colon, rest = spec.partition(":")
     if colon and prefix in PROVIDERS and rest:
         return _open_remote(prefix, rest, url)

@@ -32,6 +32,7 @@ from secondpass.models.span_decoding import LONGEST_TOKENS, TokenSpan, best_span
 from secondpass.models.span_head import classifier_head, passage_logits, sequence_logits
 from secondpass.models.tokenizer import EncodedText, PairTemplate, TextTokenizer
 from secondpass.models.windows import merge_scores
+from secondpass.text.enumerations import with_things_counted
 from secondpass.text.whole_words import whole_words
 from secondpass.types import FloatArray, PassageScore, Scale, Span
 
@@ -135,7 +136,9 @@ class CrossEncoderScorer:
         def wait() -> list[PassageScore]:
             windows = iter(computed())
             return [
-                self._merge([next(windows) for _ in reading.windows], one, reading, cut=len(text) < len(passage))
+                self._merge(
+                    [next(windows) for _ in reading.windows], question, one, reading, cut=len(text) < len(passage)
+                )
                 for passage, text, one, reading in zip(passages, texts, encoded, readings, strict=True)
             ]
 
@@ -146,22 +149,27 @@ class CrossEncoderScorer:
         """Whether the model says which part of a passage answers."""
         return self._model.head == "classify_spans"
 
-    def _merge(self, windows: list[_Window], encoded: EncodedText, reading: PairReading, cut: bool) -> PassageScore:
+    def _merge(
+        self, windows: list[_Window], question: EncodedText, encoded: EncodedText, reading: PairReading, cut: bool
+    ) -> PassageScore:
         score, winner = merge_scores([window.score for window in windows], self._model.rules.rule)
         found = windows[winner].found
         return PassageScore(
             score=score,
-            span=self._span(found, reading.windows[winner], encoded),
+            span=self._span(found, reading.windows[winner], question, encoded),
             tokens=len(encoded),
             windows=len(reading.windows),
             truncated=cut or not reading.whole,
             evidence_confidence=found.confidence if found else None,
         )
 
-    def _span(self, found: TokenSpan | None, window: tuple[int, int], encoded: EncodedText) -> Span | None:
+    def _span(
+        self, found: TokenSpan | None, window: tuple[int, int], question: EncodedText, encoded: EncodedText
+    ) -> Span | None:
         """Return the evidence, or the window that won, where it is not the whole passage."""
         if found is not None:
-            return whole_words(encoded.text, encoded.span(window[0] + found.first, window[0] + found.end))
+            span = whole_words(encoded.text, encoded.span(window[0] + found.first, window[0] + found.end))
+            return with_things_counted(question.text, encoded.text, span)
         alone = window == (0, len(encoded))
         return None if alone or self._model.rules.long == "truncate" else encoded.span(*window)
 

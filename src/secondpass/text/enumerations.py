@@ -1,0 +1,46 @@
+"""What a count of things sums up: ``A、B、C三校`` is three schools, and who asks which ones wants A, B and C."""
+
+from __future__ import annotations
+
+import re
+
+from secondpass.text.asking import question_kind
+from secondpass.text.language import HAN, language
+from secondpass.text.normalize import fold
+from secondpass.text.numerals import chinese_number
+from secondpass.types import Span
+
+_COUNT = re.compile(rf"(?:([二三四五六七八九十两兩])|(\d{{1,2}}))[{HAN}]{{1,5}}")
+_BETWEEN = re.compile(r"[、,，]|以?及|和|[与與]")
+_STOP, _COMMA = re.compile(r"[。；;：:！!？?（(\n]"), re.compile(r"[,，]")
+# What stands before the first of several things, and is no part of its name.
+_LEADING = re.compile(r".*(?:[将將由把是为為有括即对對从從在使被了的以向给給]|如下)", re.DOTALL)
+_FARTHEST = 200
+"""Characters before a count in which its things are looked for."""
+
+
+def with_things_counted(question: str, text: str, span: Span) -> Span:
+    """Return ``span`` with the things that it counts, where ``question`` asks which they are.
+
+    They stand right before the count, and are as many as it says; elsewhere the span is returned as it is.
+
+    >>> text = "2000年决定将西安交大、西安医大、陕西财院三校合并。"
+    >>> found = with_things_counted("由哪几个学校合并？", text, Span(22, 24))
+    >>> text[22:24], text[found.start : found.end]
+    ('三校', '西安交大、西安医大、陕西财院三校')
+    >>> with_things_counted("有几个学校合并？", text, Span(22, 24)) == Span(22, 24)
+    True
+    """
+    counted = _COUNT.fullmatch(text[span.start : span.end])
+    if counted is None or question_kind(fold(question), language(question)) != "list":
+        return span
+    number = int(counted[2]) if counted[2] else chinese_number(fold(counted[1]))
+    listed = _STOP.split(text[max(0, span.start - _FARTHEST) : span.start])[-1]
+    if "、" in listed:  # which leaves no comma between the things
+        listed = _COMMA.split(listed)[-1]
+    first, *others = _BETWEEN.split(listed)
+    leading = _LEADING.match(first)
+    things = [first[leading.end() if leading else 0 :], *others]
+    if len(things) != number or not all(thing.strip() for thing in things):
+        return span
+    return Span(span.start - len(listed) + (leading.end() if leading else 0), span.end)

@@ -1,0 +1,47 @@
+"""A count of things is shown with the things it counts, to whoever asks which ones; and only then."""
+
+import pytest
+
+from secondpass.text.enumerations import with_things_counted
+from secondpass.types import Span
+
+
+def extended(question, text, count):
+    start = text.index(count)
+    found = with_things_counted(question, text, Span(start, start + len(count)))
+    return text[found.start : found.end]
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "count", "things"),
+    [
+        ("由哪几个学校组成？", "国务院决定将甲大学、乙学院、丙学院三校合并。", "三校", "甲大学、乙学院、丙学院三校"),
+        ("有哪些民族？", "2000年，汉族、回族与藏族3个民族住在这里。", "3个民族", "汉族、回族与藏族3个民族"),
+        ("哪两位作者写了它？", "它由王明和李华两人写成。", "两人", "王明和李华两人"),
+        ("由哪几個學校組成？", "決定將甲大學、乙學院兩校合併。", "兩校", "甲大學、乙學院兩校"),
+        ("Which two schools were merged?", "把甲大学、乙学院二校合并。", "二校", "甲大学、乙学院二校"),
+        ("有哪些颜色？", "颜色有红，黄，蓝三种。", "三种", "红，黄，蓝三种"),
+    ],
+)
+def test_who_asks_which_ones_is_shown_them(question, text, count, things):
+    assert extended(question, text, count) == things
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "count"),
+    [
+        ("有几所学校合并？", "将甲大学、乙学院、丙学院三校合并。", "三校"),  # how many: the count is the answer
+        ("由哪几个学校组成？", "将甲大学、乙学院三校合并。", "三校"),  # two are named, not three
+        ("由哪几个学校组成？", "将三校合并。甲大学、乙学院、丙学院。", "三校"),
+        ("由哪几个学校组成？", "甲大学、乙学院、丙学院。三校合并。", "三校"),
+        ("由哪几个学校组成？", "将甲大学、乙学院、丙学院三校合并。", "甲大学"),  # no count
+        ("由哪几个学校组成？", "将、、三校合并。", "三校"),
+    ],
+)
+def test_elsewhere_the_span_stays(question, text, count):
+    assert extended(question, text, count) == count
+
+
+def test_a_count_far_from_anything_costs_nothing():
+    text = "甲、" * 100_000 + "三校"
+    assert extended("由哪几个学校组成？", text, "三校") == "三校"
