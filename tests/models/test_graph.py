@@ -139,6 +139,31 @@ def test_half_precision_weights_are_widened_exactly(folders, tmp_path, dtype):
     assert np.abs(found - reference(widened, batch)).max() < TOLERANCE
 
 
+@pytest.mark.parametrize("head", ["classify", "tokens"])
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta", "distilbert"])
+def test_heads_of_which_nothing_is_taken_are_left_out(folders, tmp_path, kind, head):
+    """In one layer some, in another all of them: scores stay, and the graph's weights are fewer."""
+    tensors = dict(load_file(folders[kind] / "model.safetensors"))
+    part = "attention.out_lin" if kind == "distilbert" else "attention.output.dense"
+    for layer, columns in (("0", slice(12, 36)), ("1", slice(0, 48))):
+        name = next(name for name in tensors if f".layer.{layer}.{part}.weight" in name)
+        tensors[name] = tensors[name].copy()
+        tensors[name][:, columns] = 0
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "config.json").write_bytes((folders[kind] / "config.json").read_bytes())
+    batch = batch_of((9, 33, 1, 120))
+    wanted = reference(tmp_path, batch, head)
+    for engine in ENGINES:
+        assert np.abs(engine(tmp_path, head, ONE_THREAD).run(batch) - wanted).max() < TOLERANCE
+    sizes = []
+    for name, folder in (("small", tmp_path), ("whole", folders[kind])):
+        (tmp_path / name).mkdir()
+        export_onnx(folder, tmp_path / name, head)
+        sizes.append(sum(file.stat().st_size for file in (tmp_path / name).iterdir()))
+    heads_left_out = 2 + 3  # of the layer that takes nothing one stays
+    assert sizes[1] - sizes[0] >= heads_left_out * 4 * 12 * 48 * 4
+
+
 def test_layer_norms_under_their_old_names_are_found(folders, tmp_path):
     tensors = load_file(folders["bert"] / "model.safetensors")
     renamed = {

@@ -1,17 +1,20 @@
 """The inference graph of a BERT-like encoder, written from config.json and safetensors alone.
 
-Two things differ from the model's own code and change nothing but the time: the factor of the scores is multiplied into
-the query's weights; and a classifier's last layer is computed for the first token only, the one that is read. There the
-query is brought into the space of the tokens, ``q . (K x_t) = (K^T q) . x_t``, and the values are taken of the weighted
-sum, ``sum_t p_t V x_t = V (sum_t p_t x_t)``, so that neither keys nor values are computed for all tokens.
+Three things differ from the model's own code and change nothing but the time: the factor of the scores is multiplied
+into the query's weights; heads that are pruned, of which the layer's output takes nothing, are left out; and a
+classifier's last layer is computed for the first token only, the one that is read. There the query is brought into the
+space of the tokens, ``q . (K x_t) = (K^T q) . x_t``, and the values are taken of the weighted sum,
+``sum_t p_t V x_t = V (sum_t p_t x_t)``, so that neither keys nor values are computed for all tokens.
 """
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from onnx import ValueInfoProto
 
 from secondpass.models.engine import Head
@@ -22,6 +25,9 @@ from secondpass.models.graph_shape import LOGITS, MASK, VECTORS, GraphShape
 from secondpass.models.span_head import read_span_head
 from secondpass.models.weights import Weights
 from secondpass.types import FloatArray
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+_LINEAR = ("weight", "bias")
 
 
 class EncoderGraph:
@@ -79,10 +85,12 @@ class EncoderGraph:
     def _layer(self, graph: GraphWriter, x: str, mask: str, layer: str) -> str:
         """Add one layer for all tokens, [B, L, D] -> [B, L, D]."""
         shape, names = self._shape, self._shape.layer_names
-        split = graph.integers(0, 0, shape.heads, shape.head_size)
+        kept = self._kept(layer)
+        split = graph.integers(0, 0, len(kept) // shape.head_size, shape.head_size)
 
         def heads(part: str, order: list[int], factor: float = 1.0) -> str:
-            vectors = self._linear(graph, x, layer + part, self._linear_writer, factor)
+            weight, bias = (self._read(f"{layer}{part}.{kind}")[kept] * np.float32(factor) for kind in _LINEAR)
+            vectors = self._linear_writer.write(graph, x, layer + part, weight, bias)
             return graph.node("Transpose", graph.node("Reshape", vectors, split), perm=order)
 
         query = heads(names.query, [0, 2, 1, 3], 1 / math.sqrt(shape.head_size))
@@ -91,8 +99,16 @@ class EncoderGraph:
         scores = graph.node("Add", graph.node("MatMul", query, key), mask)
         mixed = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
         together = graph.node("Transpose", mixed, perm=[0, 2, 1, 3])
-        flat = graph.node("Reshape", together, graph.integers(0, 0, shape.hidden))
-        return self._rest_of_layer(graph, x, flat, layer, self._linear_writer)
+        flat = graph.node("Reshape", together, graph.integers(0, 0, len(kept)))
+        return self._rest_of_layer(graph, x, flat, layer, self._linear_writer, kept)
+
+    def _kept(self, layer: str) -> Rows:
+        """Return which rows of a layer's query, key and value belong to heads that its output takes anything of."""
+        shape = self._shape
+        output = self._read(f"{layer}{shape.layer_names.attention_output}.weight")
+        largest = np.abs(output.reshape(shape.hidden, shape.heads, shape.head_size)).max(axis=(0, 2))  # (heads,)
+        used = largest != 0 if largest.any() else np.arange(shape.heads) == 0
+        return np.flatnonzero(np.repeat(used, shape.head_size))
 
     def _first_token_layer(self, graph: GraphWriter, x: str, mask: str, layer: str) -> str:
         """Add one layer for the first token alone, [B, L, D] -> [B, 1, D]; see the module's formulas."""
@@ -115,9 +131,13 @@ class EncoderGraph:
         mixed = graph.node("Add", mixed, graph.constant(self._read(f"{layer}{names.value}.bias")))
         return self._rest_of_layer(graph, first, mixed, layer, FloatLinear())
 
-    def _rest_of_layer(self, graph: GraphWriter, x: str, mixed: str, layer: str, linear: LinearWriter) -> str:
+    def _rest_of_layer(
+        self, graph: GraphWriter, x: str, mixed: str, layer: str, linear: LinearWriter, kept: Rows | None = None
+    ) -> str:
         names = self._shape.layer_names
-        mixed = self._linear(graph, mixed, layer + names.attention_output, linear)
+        weight, bias = (self._read(f"{layer}{names.attention_output}.{kind}") for kind in _LINEAR)
+        weight = weight if kept is None else weight[:, kept]
+        mixed = linear.write(graph, mixed, layer + names.attention_output, weight, bias)
         x = self._norm(graph, graph.node("Add", mixed, x), layer + names.attention_norm)
         wide = self._linear(graph, x, layer + names.widen, linear)
         narrow = self._linear(graph, activated(graph, wide, self._shape.activation), layer + names.narrow, linear)
