@@ -33,11 +33,14 @@ from secondpass.retrieve.crossing import CrossingRetriever
 from secondpass.retrieve.hybrid import HybridRetriever
 from secondpass.retrieve.late_interaction import LateInteractionRetriever
 from secondpass.retrieve.stored import BM25Retriever, DenseRetriever
+from secondpass.text.language import language
 from secondpass.types import LLM, Answer, Answerer, Chunk, Embedder, Hit, Reranker, Retriever, StageScore, TokenEncoder
 
 Retrieve = str | RetrieveSpec | None
 Rerank = str | RerankSpec | Reranker
 DEFAULT_INDEX = ".secondpass"
+_DOCUMENTS_LOOKED_AT, _CHARACTERS = 200, 2000
+"""Of an index, and of each of its documents, to see which languages it is in."""
 DEFAULT_RERANK: tuple[Rerank, ...] = (RerankSpec(),)
 
 
@@ -96,7 +99,8 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Answer:
         """Answer ``query`` from the passages found for it, by ``llm`` or, for None, by their own sentences."""
-        return self._answering(query, retrieve, rerank, llm).ask(query)
+        pipeline = self._answering(query, retrieve, rerank, llm)
+        return self._hinting(query, pipeline, pipeline.ask(query))
 
     def stream(
         self,
@@ -106,7 +110,9 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Iterator[str | Answer]:
         """Answer ``query`` piece by piece as it is written; the whole `Answer` comes last."""
-        yield from self._answering(query, retrieve, rerank, llm).stream(query)
+        pipeline = self._answering(query, retrieve, rerank, llm)
+        for piece in pipeline.stream(query):
+            yield self._hinting(query, pipeline, piece) if isinstance(piece, Answer) else piece
 
     def compare(
         self,
@@ -241,6 +247,21 @@ class Workbench:
         least = lowest.value if lowest and lowest.scale == "probability" else None
         pipeline.answerer = make_answerer(llm, least)
         return pipeline
+
+    def _hinting(self, query: str, pipeline: Pipeline, answer: Answer) -> Answer:
+        """Warn, where nothing answers, that the index also has documents which BM25 cannot find for this question."""
+        if answer.found or pipeline.retriever.name != BM25Retriever.name:
+            return answer
+        catalogue, asked = self._opened().catalogue, language(query)
+        documents = (catalogue.document(record.doc_id) for record in catalogue.records()[:_DOCUMENTS_LOOKED_AT])
+        if not any(one and one.text.strip() and language(one.text[:_CHARACTERS]) != asked for one in documents):
+            return answer
+        own, other = ("English", "Chinese") if asked == "en" else ("Chinese", "English")
+        hint = (
+            f"The index has documents in {other}, in which bm25 finds little for a question in {own}; "
+            "an index made with --embedder builtin (--rebuild makes it anew) finds them across languages."
+        )
+        return replace(answer, warnings=(*answer.warnings, hint))
 
     def _read_text(self, doc_id: str, start: int, end: int) -> str | None:
         """Return a stretch of a document, which joins neighbouring chunks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,22 @@ def test_a_question_finds_what_the_other_language_says_and_only_that(documents: 
 def test_without_them_it_finds_nothing_there(documents: Path, tmp_path: Path) -> None:
     with Workbench(tmp_path / "index") as workbench:
         workbench.index(documents)
-        assert not workbench.search("Who renews a certificate?", None, []).hits[1:]
+        assert not workbench.search("Who renews a certificate?", None, []).hits
+        answer = workbench.ask("Who renews a certificate?")
+        *_, streamed = workbench.stream("Who renews a certificate?")
+    assert not answer.found
+    assert "documents in Chinese, in which bm25 finds little for a question in English" in answer.warnings[-1]
+    assert streamed == replace(answer, seconds=streamed.seconds)
+
+
+def test_nobody_is_told_of_another_language_where_there_is_none(documents: Path, tmp_path: Path) -> None:
+    for name in ("images.md", "certificates.md"):
+        (documents / name).unlink()
+    with Workbench(tmp_path / "index") as workbench:
+        workbench.index(documents)
+        answer = workbench.ask("Who renews a certificate?")
+    assert not answer.found
+    assert not any("Chinese" in warning for warning in answer.warnings)
 
 
 def test_the_command_makes_and_uses_them(documents: Path, tmp_path: Path) -> None:
