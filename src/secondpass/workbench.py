@@ -155,7 +155,7 @@ class Workbench:
             )
         vectors = CrossingRetriever if crossing else DenseRetriever
         dense = vectors(index.store, self._opened_embedder(index))
-        hybrid = HybridRetriever([terms, dense], spec.weights)
+        hybrid = HybridRetriever([terms, dense], spec.weights, in_turn=crossing)
         return (dense if spec.name == "dense" else hybrid), spec.top_k
 
     def index(

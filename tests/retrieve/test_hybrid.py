@@ -34,6 +34,13 @@ def test_a_passage_found_by_both_comes_before_one_found_by_either() -> None:
     assert {hit.scale for hit in hits} == {"rrf"}
 
 
+def test_in_turn_each_retrievers_first_come_first() -> None:
+    hits = HybridRetriever([Fixed("bm25", "abcd"), Fixed("crossing", "dcbx")], in_turn=True).retrieve("西安", 5)
+    assert [hit.chunk.id for hit in hits] == ["a", "d", "b", "c", "x"]
+    assert hits[1].score == pytest.approx(1 / 61)
+    assert [(stage.stage, stage.rank) for stage in hits[1].stages] == [("bm25", 4), ("crossing", 1), ("hybrid", 2)]
+
+
 def test_every_hit_remembers_where_each_retriever_put_it() -> None:
     first = HybridRetriever([Fixed("bm25", "ab"), Fixed("dense", "b")]).retrieve("q", 1)[0]
     assert [(stage.stage, stage.rank) for stage in first.stages] == [("bm25", 2), ("dense", 1), ("hybrid", 1)]

@@ -17,13 +17,18 @@ class HybridRetriever:
     """Fuse retrievers by weighted reciprocal ranks: ``sum of weight / (60 + rank)``.
 
     Reciprocal Rank Fusion: Cormack, Clarke and Büttcher, SIGIR 2009. Every retriever is asked for at least 100, so
-    that the fused order of the first ranks does not depend on how many are wanted.
+    that the fused order of the first ranks does not depend on how many are wanted. ``in_turn``: of a passage's ranks the
+    better one counts instead of the sum, so that each retriever's first come first, whatever others think of them; for
+    retrievers that look for different things.
     """
 
     name = "hybrid"
 
-    def __init__(self, retrievers: Sequence[Retriever], weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, retrievers: Sequence[Retriever], weights: Sequence[float] | None = None, in_turn: bool = False
+    ) -> None:
         self.retrievers = tuple(retrievers)
+        self.in_turn = in_turn
         self.weights = tuple(weights) if weights is not None else (1.0,) * len(self.retrievers)
         if len(self.weights) != len(self.retrievers):
             raise InputError(f"There are {len(self.retrievers)} retrievers but {len(self.weights)} weights.")
@@ -38,10 +43,12 @@ class HybridRetriever:
             if weight == 0:
                 continue
             for rank, hit in enumerate(retriever.retrieve(query, max(top_k, MINIMUM_DEPTH)), start=1):
-                known = fused.get(hit.chunk.id)
+                known, score = fused.get(hit.chunk.id), weight / (RRF_CONSTANT + rank)
+                if known:
+                    score = max(known.score, score) if self.in_turn else known.score + score
                 fused[hit.chunk.id] = replace(
                     hit,
-                    score=(known.score if known else 0.0) + weight / (RRF_CONSTANT + rank),
+                    score=score,
                     scale="rrf",
                     stages=(known.stages if known else ()) + hit.stages,
                 )
