@@ -17,9 +17,9 @@ class HybridRetriever:
     """Fuse retrievers by weighted reciprocal ranks: ``sum of weight / (60 + rank)``.
 
     Reciprocal Rank Fusion: Cormack, Clarke and Büttcher, SIGIR 2009. Every retriever is asked for at least 100, so
-    that the fused order of the first ranks does not depend on how many are wanted. ``in_turn``: of a passage's ranks the
-    better one counts instead of the sum, so that each retriever's first come first, whatever others think of them; for
-    retrievers that look for different things.
+    that the fused order of the first ranks does not depend on how many are wanted. ``in_turn``: of a passage's ranks
+    the better one counts instead of the sum, so that each retriever's first come first, whatever others think of them;
+    for retrievers that look for different things.
     """
 
     name = "hybrid"
