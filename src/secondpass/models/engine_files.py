@@ -12,7 +12,7 @@ from pathlib import Path
 
 from secondpass.errors import InputError
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever graphs are written in another way, so that older ones are no longer used."""
 
 

@@ -94,7 +94,8 @@ class EncoderGraph:
             return graph.node("Transpose", graph.node("Reshape", vectors, split), perm=order)
 
         query = heads(names.query, [0, 2, 1, 3], 1 / math.sqrt(shape.head_size))
-        key = heads(names.key, [0, 2, 3, 1])
+        # Turned twice: OpenVINO takes the second turn into its attention, and a single one to [B, H, D, L] it does not.
+        key = graph.node("Transpose", heads(names.key, [0, 2, 1, 3]), perm=[0, 1, 3, 2])
         value = heads(names.value, [0, 2, 1, 3])
         scores = graph.node("Add", graph.node("MatMul", query, key), mask)
         mixed = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
