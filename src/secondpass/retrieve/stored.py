@@ -37,8 +37,12 @@ class DenseRetriever:
         check_top_k(top_k)
         if not query.strip():
             return []
+        return as_hits(self.nearest(query, top_k), self.name, "cosine")
+
+    def nearest(self, query: str, top_k: int) -> list[tuple[Chunk, float]]:
+        """Return the chunks with their cosines, the nearest first."""
         vector = self.embedder.encode_query([query])[0]  # (D,)
-        return as_hits(self.store.search_vector(vector, top_k), self.name, "cosine")
+        return self.store.search_vector(vector, top_k)
 
 
 def check_top_k(top_k: int) -> None:
