@@ -14,6 +14,7 @@ they are handed to the model (FlagReranker hands over its first batch twice, to 
 import json
 import os
 import re
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -288,6 +289,14 @@ def build(name: str, folder: Path, threads: int) -> Scorer:
     return builders[name](folder, threads)
 
 
+def peak_mib() -> float:
+    """Return the most memory this process had; on Linux without what the one that started it had (ru_maxrss has it)."""
+    status = Path("/proc/self/status")
+    if status.is_file() and (found := re.search(r"VmHWM:\s+(\d+)", status.read_text())):
+        return int(found[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+
+
 def serve(name: str, folder: Path, threads: int) -> None:
     """Open ``name`` and answer jobs until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
@@ -306,9 +315,7 @@ def serve(name: str, folder: Path, threads: int) -> None:
         cpu, wall = time.process_time(), time.perf_counter()
         scores = score(job["query"], job["passages"])
         seconds = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-        # ru_maxrss would count what the process that started this one had.
-        peak = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
-        answer = {**seconds, "peak_mib": peak, "tokens": sum(SEEN), "scores": scores}
+        answer = {**seconds, "peak_mib": peak_mib(), "tokens": sum(SEEN), "scores": scores}
         print(json.dumps(answer), file=answers, flush=True)
 
 

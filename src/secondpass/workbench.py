@@ -153,10 +153,11 @@ class Workbench:
                 f"The index at {self.path} has no vectors, so it cannot be searched by {spec.name}; use bm25, or build "
                 "an index with --embedder NAME."
             )
-        vectors = CrossingRetriever if crossing else DenseRetriever
-        dense = vectors(index.store, self._opened_embedder(index))
-        hybrid = HybridRetriever([terms, dense], spec.weights, in_turn=crossing)
-        return (dense if spec.name == "dense" else hybrid), spec.top_k
+        embedder = self._opened_embedder(index)
+        if spec.name == "dense":
+            return DenseRetriever(index.store, embedder), spec.top_k
+        second = (CrossingRetriever if crossing else DenseRetriever)(index.store, embedder)
+        return HybridRetriever([terms, second], spec.weights, in_turn=crossing), spec.top_k
 
     def index(
         self,

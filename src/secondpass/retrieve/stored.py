@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secondpass.errors import InputError
 from secondpass.text.terms import query_vector
-from secondpass.types import Chunk, Embedder, Hit, Scale, StageScore, Store
+from secondpass.types import Chunk, Embedder, FloatArray, Hit, Scale, StageScore, Store
 
 
 class BM25Retriever:
@@ -41,8 +41,12 @@ class DenseRetriever:
 
     def nearest(self, query: str, top_k: int) -> list[tuple[Chunk, float]]:
         """Return the chunks with their cosines, the nearest first."""
-        vector = self.embedder.encode_query([query])[0]  # (D,)
-        return self.store.search_vector(vector, top_k)
+        return self.store.search_vector(self.vector(query), top_k)
+
+    def vector(self, query: str) -> FloatArray:
+        """Return the vector that is looked for, float32 [D]."""
+        vector: FloatArray = self.embedder.encode_query([query])[0]
+        return vector
 
 
 def check_top_k(top_k: int) -> None:

@@ -11,10 +11,10 @@ from secondpass.text.numerals import chinese_number
 from secondpass.types import Span
 
 _COUNT = re.compile(rf"(?:([二三四五六七八九十两兩])|(\d{{1,2}}))[{HAN}]{{1,5}}")
-_BETWEEN = re.compile(r"[、,，]|以?及|和|[与與]")
+_BETWEEN = r"[、,，]|以?及|和|[与與]"
 _STOP, _COMMA = re.compile(r"[。；;：:！!？?（(\n]"), re.compile(r"[,，]")
-# What stands before the first of several things, and is no part of its name.
-_LEADING = re.compile(r".*(?:[将將由把是为為有括即对對从從在使被了的以向给給]|如下)", re.DOTALL)
+# What stands before the first of several things; words that names hold, too, are left to it: 有限, 自由, 华为.
+_LEADING = re.compile(r".*(?:将(?!军)|將(?!軍)|把|(?<!自)由|是|包括|有(?!限)|被|分[别別]?[为為])", re.DOTALL)
 _FARTHEST = 200
 """Characters before a count in which its things are looked for."""
 
@@ -38,9 +38,12 @@ def with_things_counted(question: str, text: str, span: Span) -> Span:
     listed = _STOP.split(text[max(0, span.start - _FARTHEST) : span.start])[-1]
     if "、" in listed:  # which leaves no comma between the things
         listed = _COMMA.split(listed)[-1]
-    first, *others = _BETWEEN.split(listed)
+    for between in ("、", _BETWEEN):  # 埃及 and 和田 are names, where 、 alone gives as many
+        first, *others = re.split(between, listed)
+        if len(others) == number - 1:
+            break
     leading = _LEADING.match(first)
-    things = [first[leading.end() if leading else 0 :], *others]
-    if len(things) != number or not all(thing.strip() for thing in things):
+    start = leading.end() if leading else 0
+    if len(others) != number - 1 or not all(thing.strip() for thing in (first[start:], *others)):
         return span
-    return Span(span.start - len(listed) + (leading.end() if leading else 0), span.end)
+    return Span(span.start - len(listed) + start, span.end)
