@@ -14,10 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from recipes.builtin.crossing_lists import sections
+from recipes.builtin.crossing_lists import first_sentence, sections
 
 from secondpass import Workbench
-from secondpass.text.sentences import sentences
 
 SIDES = {"bm25@10": (None, "bm25@10"), "bm25@20": (None, "bm25@20"), "bm25 10 + word vectors 10": ("builtin", None)}
 
@@ -25,12 +24,8 @@ SIDES = {"bm25@10": (None, "bm25@10"), "bm25@20": (None, "bm25@20"), "bm25 10 + 
 def questions(folder: Path, code: str) -> list[tuple[str, str]]:
     """Return the first sentence of every section that both languages have, with the name of its page."""
     asked, read = sections(folder / f"fastapi_{code}"), sections(folder / f"fastapi_{'zh' if code == 'en' else 'en'}")
-    drawn = []
-    for name in sorted(asked.keys() & read.keys()):
-        spans = [span for span in sentences(asked[name].text) if span.end - span.start > 12]
-        if spans:
-            drawn.append((asked[name].text[spans[0].start : spans[0].end], asked[name].page))
-    return drawn
+    drawn = ((first_sentence(asked[name]), asked[name].page) for name in sorted(asked.keys() & read.keys()))
+    return [(question, page) for question, page in drawn if question]
 
 
 def main() -> None:
@@ -54,10 +49,9 @@ def main() -> None:
                 with Workbench(f"{scratch}/{embedder}") as workbench:
                     for question, page in drawn:
                         wanted = f"fastapi_{other}/{page}.md"
-                        hits = workbench.search(question, retrieve, []).hits
-                        best = workbench.search(question, retrieve, ["builtin@3"]).hits
-                        found += any(hit.chunk.doc_id.endswith(wanted) for hit in hits)
-                        kept += any(hit.chunk.doc_id.endswith(wanted) for hit in best)
+                        result = workbench.search(question, retrieve, ["builtin@3"])
+                        found += any(hit.chunk.doc_id.endswith(wanted) for hit in result.candidates)
+                        kept += any(hit.chunk.doc_id.endswith(wanted) for hit in result.hits)
                 print(
                     f"{code} -> {other} ({len(drawn)} questions) {side:<26} "
                     f"among all {found / len(drawn):.2f}, of the 3 kept {kept / len(drawn):.2f}"

@@ -47,21 +47,26 @@ def sections(folder: Path) -> dict[str, Section]:
     return found
 
 
+def first_sentence(section: Section) -> str | None:
+    """Return a section's first sentence of more than twelve characters, or None where it has none."""
+    found = (section.text[span.start : span.end] for span in sentences(section.text))
+    return next((sentence for sentence in found if len(sentence) > 12), None)
+
+
 def make_task(asked: dict[str, Section], read: dict[str, Section], output: Path) -> int:
     """Write the task of questions from ``asked`` over passages of ``read``; return how many questions it has."""
     draw = random.Random(SEED)
     output.mkdir(parents=True, exist_ok=True)
     rows: dict[str, list[str]] = {"queries.jsonl": [], "qrels.tsv": [], "candidates.jsonl": []}
     for name in sorted(asked.keys() & read.keys()):
-        spans = [span for span in sentences(asked[name].text) if span.end - span.start > 12]
-        if not spans:
+        question = first_sentence(asked[name])
+        if question is None:
             continue
         others = [other for other in read if other != name]
         beside = [other for other in others if read[other].page == read[name].page][: LISTED // 2]
         rest = draw.sample([other for other in others if other not in beside], LISTED - 1 - len(beside))
         listed = [name, *beside, *rest]
         draw.shuffle(listed)
-        question = asked[name].text[spans[0].start : spans[0].end]
         rows["queries.jsonl"].append(json.dumps({"_id": name, "text": question, "split": "dev"}, ensure_ascii=False))
         rows["qrels.tsv"].append(f"{name}\t0\t{name}\t1")
         rows["candidates.jsonl"].append(json.dumps({"qid": name, "kind": "constructed", "pids": listed}))

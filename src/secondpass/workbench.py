@@ -9,6 +9,7 @@ from types import TracebackType
 
 from secondpass.answer.extract import ExtractiveAnswerer
 from secondpass.answer.generate import LLMAnswerer
+from secondpass.answer.hints import HintingAnswerer
 from secondpass.chunk.sentence import SentenceChunker
 from secondpass.config import DEFAULT_RERANKER, DEFAULT_TOP_K, ChunkOptions, RerankSpec, RetrieveSpec, make_reranker
 from secondpass.embed.names import open_embedder
@@ -39,8 +40,8 @@ from secondpass.types import LLM, Answer, Answerer, Chunk, Embedder, Hit, Rerank
 Retrieve = str | RetrieveSpec | None
 Rerank = str | RerankSpec | Reranker
 DEFAULT_INDEX = ".secondpass"
-_DOCUMENTS_LOOKED_AT, _CHARACTERS = 200, 2000
-"""Of an index, and of each of its documents, to see which languages it is in."""
+_DOCUMENTS_LOOKED_AT, _CHARACTERS = 50, 2000
+"""Of an index, evenly, and of each of those documents, to see which languages it is in."""
 DEFAULT_RERANK: tuple[Rerank, ...] = (RerankSpec(),)
 
 
@@ -99,8 +100,7 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Answer:
         """Answer ``query`` from the passages found for it, by ``llm`` or, for None, by their own sentences."""
-        pipeline = self._answering(query, retrieve, rerank, llm)
-        return self._hinting(query, pipeline, pipeline.ask(query))
+        return self._answering(query, retrieve, rerank, llm).ask(query)
 
     def stream(
         self,
@@ -110,9 +110,7 @@ class Workbench:
         llm: LLM | str | None = None,
     ) -> Iterator[str | Answer]:
         """Answer ``query`` piece by piece as it is written; the whole `Answer` comes last."""
-        pipeline = self._answering(query, retrieve, rerank, llm)
-        for piece in pipeline.stream(query):
-            yield self._hinting(query, pipeline, piece) if isinstance(piece, Answer) else piece
+        yield from self._answering(query, retrieve, rerank, llm).stream(query)
 
     def compare(
         self,
@@ -246,23 +244,24 @@ class Workbench:
         """Return a pipeline that answers; a lowest probability of hits is also what it takes to say anything."""
         pipeline, lowest = self._pipeline(query, retrieve, rerank), self._rerankers.min_score
         least = lowest.value if lowest and lowest.scale == "probability" else None
-        pipeline.answerer = make_answerer(llm, least)
+        answerer = make_answerer(llm, least)
+        reaches_all = pipeline.retriever.name != BM25Retriever.name
+        pipeline.answerer = answerer if reaches_all else HintingAnswerer(answerer, self._unreached)
         return pipeline
 
-    def _hinting(self, query: str, pipeline: Pipeline, answer: Answer) -> Answer:
-        """Warn, where nothing answers, that the index also has documents which BM25 cannot find for this question."""
-        if answer.found or pipeline.retriever.name != BM25Retriever.name:
-            return answer
+    def _unreached(self, query: str) -> str | None:
+        """Say that the index also has documents which BM25 cannot find for this question; None where it has not."""
         catalogue, asked = self._opened().catalogue, language(query)
-        documents = (catalogue.document(record.doc_id) for record in catalogue.records()[:_DOCUMENTS_LOOKED_AT])
+        records = catalogue.records()
+        some = records[:: max(1, len(records) // _DOCUMENTS_LOOKED_AT)][:_DOCUMENTS_LOOKED_AT]
+        documents = (catalogue.document(record.doc_id) for record in some)
         if not any(one and one.text.strip() and language(one.text[:_CHARACTERS]) != asked for one in documents):
-            return answer
+            return None
         own, other = ("English", "Chinese") if asked == "en" else ("Chinese", "English")
-        hint = (
+        return (
             f"The index has documents in {other}, in which bm25 finds little for a question in {own}; "
             "an index made with --embedder builtin (--rebuild makes it anew) finds them across languages."
         )
-        return replace(answer, warnings=(*answer.warnings, hint))
 
     def _read_text(self, doc_id: str, start: int, end: int) -> str | None:
         """Return a stretch of a document, which joins neighbouring chunks."""
