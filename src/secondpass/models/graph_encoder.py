@@ -88,15 +88,15 @@ class EncoderGraph:
         kept = self._kept(layer)
         split = graph.integers(0, 0, len(kept) // shape.head_size, shape.head_size)
 
-        def heads(part: str, order: list[int], factor: float = 1.0) -> str:
+        def heads(part: str, factor: float = 1.0) -> str:
             weight, bias = (self._read(f"{layer}{part}.{kind}")[kept] * np.float32(factor) for kind in _LINEAR)
             vectors = self._linear_writer.write(graph, x, layer + part, weight, bias)
-            return graph.node("Transpose", graph.node("Reshape", vectors, split), perm=order)
+            return graph.node("Transpose", graph.node("Reshape", vectors, split), perm=[0, 2, 1, 3])
 
-        query = heads(names.query, [0, 2, 1, 3], 1 / math.sqrt(shape.head_size))
+        query = heads(names.query, 1 / math.sqrt(shape.head_size))
         # Turned twice: OpenVINO takes the second turn into its attention, and a single one to [B, H, D, L] it does not.
-        key = graph.node("Transpose", heads(names.key, [0, 2, 1, 3]), perm=[0, 1, 3, 2])
-        value = heads(names.value, [0, 2, 1, 3])
+        key = graph.node("Transpose", heads(names.key), perm=[0, 1, 3, 2])
+        value = heads(names.value)
         scores = graph.node("Add", graph.node("MatMul", query, key), mask)
         mixed = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
         together = graph.node("Transpose", mixed, perm=[0, 2, 1, 3])
