@@ -1,13 +1,14 @@
 """Questions over document folders: does the evidence stand in the top 3, with and without reranking?
 
-    python benchmarks/documents.py --data ../shared/data
+    python benchmarks/documents.py --data ../shared/data [--embedder builtin]
 
 docs_demo: the answer string stands in one of the first 3 passages (of 10). gitlab_handbook_rag: for the questions that
 stand alone (all but "Contextual Anaphora"), evidence recall@3 (the share of a question's quotes that stand in the
 first 3 passages; a quote counts where 80% of its words stand there in order: some quotes are not verbatim, and a chunk
 may cut one) and page hit@3.
 Also asks each question of docs_demo without a language model, once with each reranker: whether the sentences hold the
-answer, and whether the span that is pointed at in them does (`builtin` alone points).
+answer, and whether the span that is pointed at in them does (`builtin` alone points). With ``--embedder builtin`` the
+index finds passages in the other language, too: one of the questions is asked in English of a Chinese page.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from secondpass import Workbench
 from secondpass.text.terms import words
 from secondpass.types import Citation, Hit
 
-SIDES = {"bm25": [], "bm25 > lexical": ["lexical@3"], "bm25 > builtin": ["builtin@3"]}
+SIDES = {"no reranker": [], "lexical": ["lexical@3"], "builtin": ["builtin@3"]}
 
 
 def read_lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def top(workbench: Workbench, query: str, retrieve: str, rerank: Sequence[str]) -> list[Hit]:
+def top(workbench: Workbench, query: str, retrieve: str | None, rerank: Sequence[str]) -> list[Hit]:
     return list(workbench.search(query, retrieve, rerank).hits[:3])
 
 
@@ -38,9 +39,9 @@ def holds(hits: Sequence[Hit], answers: Sequence[str]) -> bool:
     return any(answer in hit.chunk.text for hit in hits for answer in answers)
 
 
-def docs_demo(folder: Path, index: str, retrieve: str) -> None:
+def docs_demo(folder: Path, index: str, retrieve: str | None, embedder: str | None) -> None:
     questions = read_lines(folder / "questions.jsonl")
-    with Workbench(index) as workbench:
+    with Workbench(index, embedder) as workbench:
         workbench.index(folder)
         for side, rerank in SIDES.items():
             found = [holds(top(workbench, q["text"], retrieve, rerank), q["answers"]) for q in questions]
@@ -50,7 +51,7 @@ def docs_demo(folder: Path, index: str, retrieve: str) -> None:
             extracted(workbench, questions, retrieve, side)
 
 
-def extracted(workbench: Workbench, questions: Sequence[dict], retrieve: str, side: str) -> None:
+def extracted(workbench: Workbench, questions: Sequence[dict], retrieve: str | None, side: str) -> None:
     """Ask without a language model; say of each question what was answered, and at the end how often it was right."""
     said, pointed = 0, 0
     for question in questions:
@@ -79,9 +80,9 @@ def stands_in(quote: str, text: str) -> bool:
     return bool(wanted) and matched / len(wanted) >= 0.8
 
 
-def gitlab(folder: Path, index: str, retrieve: str) -> None:
+def gitlab(folder: Path, index: str, retrieve: str | None, embedder: str | None) -> None:
     questions = [q for q in read_lines(folder / "questions.jsonl") if q["type"] != "Contextual Anaphora"]
-    with Workbench(index) as workbench:
+    with Workbench(index, embedder) as workbench:
         workbench.index(folder / "docs")
         for side, rerank in SIDES.items():
             recalls, pages = [], []
@@ -100,8 +101,10 @@ def gitlab(folder: Path, index: str, retrieve: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--retrieve", default="bm25@10")
+    parser.add_argument("--retrieve", help="default: bm25@10, or with --embedder the index's own")
+    parser.add_argument("--embedder", help="an embedder of `secondpass index`")
     options = parser.parse_args()
+    retrieve = options.retrieve or (None if options.embedder else "bm25@10")
     with tempfile.TemporaryDirectory() as scratch:
-        docs_demo(options.data / "docs_demo", f"{scratch}/demo", options.retrieve)
-        gitlab(options.data / "gitlab_handbook_rag", f"{scratch}/gitlab", options.retrieve)
+        docs_demo(options.data / "docs_demo", f"{scratch}/demo", retrieve, options.embedder)
+        gitlab(options.data / "gitlab_handbook_rag", f"{scratch}/gitlab", retrieve, options.embedder)

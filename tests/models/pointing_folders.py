@@ -15,6 +15,9 @@ from tests.models.tiny_models import SENTENCES, Shape, make_model, words_of_corp
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from secondpass.text.answer_spans import LikelySpan, choose_span
+from secondpass.types import Span
+
 HIDDEN = 32
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _BEFORE_WORDS = Regex(r"(?<![^\s\p{Han}\p{P}\p{S}])(?=[^\s\p{Han}\p{P}\p{S}])")
@@ -70,7 +73,10 @@ def write_spans(folder: Path, seed: int = 7, hidden: int = HIDDEN) -> None:
 def told_by_transformers(
     folder: Path, query: str, passages: Sequence[str]
 ) -> list[tuple[float, tuple[int, int], float]]:
-    """Return score, evidence and confidence of pairs that fit, computed with loops over what transformers gives."""
+    """Return score, evidence and confidence of pairs that fit, computed with loops over what transformers gives.
+
+    Between the likeliest spans words choose, as tests/text/test_answer_spans.py shows.
+    """
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     head = load_numpy(folder / "spans.safetensors")
@@ -82,28 +88,37 @@ def told_by_transformers(
             output = model(**encoded, output_hidden_states=True)
         logits = output.hidden_states[-2][0].numpy().astype(np.float64) @ head["weight"].T + head["bias"]
         places = [place for place, sequence in enumerate(encoded.sequence_ids(0)) if sequence == 1]
-        (first, last), confidence = _best(logits, places)
-        told.append((float(output.logits[0, 0]), _characters(passage, offsets, places[0], first, last), confidence))
+        likely = [
+            LikelySpan(Span(*_characters(passage, offsets, places[0], *span)), confidence)
+            for span, confidence in _likeliest(logits, places)
+        ]
+        chosen = choose_span(query, passage, likely)
+        whole = _whole(passage, chosen.span.start, chosen.span.end)
+        told.append((float(output.logits[0, 0]), whole, chosen.probability))
     return told
 
 
-def _best(logits: np.ndarray, places: list[int]) -> tuple[tuple[int, int], float]:
+def _likeliest(logits: np.ndarray, places: list[int]) -> list[tuple[tuple[int, int], float]]:
     sums = {
         (first, last): float(logits[first, 0] + logits[last, 1])
         for first in places
         for last in places
         if 0 <= last - first < 40
     }
-    best = max(sums, key=lambda span: sums[span])
-    return best, 1 / sum(math.exp(value - sums[best]) for value in sums.values())
+    together = sum(math.exp(value) for value in sums.values())
+    return [(span, math.exp(sums[span]) / together) for span in sorted(sums, key=lambda one: -sums[one])[:8]]
 
 
 def _characters(passage: str, offsets: list[list[int]], begin: int, first: int, last: int) -> tuple[int, int]:
-    """Return the characters of tokens: none of the one before, no white space in front, and no word cut."""
+    """Return the characters of tokens: none of the one before, no white space in front."""
     start, end = offsets[first][0], offsets[last][1]
     if first > begin and start < offsets[first - 1][1] < offsets[first][1]:
         start = offsets[first - 1][1]
-    start += len(passage[start:end]) - len(passage[start:end].lstrip())
+    return start + len(passage[start:end]) - len(passage[start:end].lstrip()), end
+
+
+def _whole(passage: str, start: int, end: int) -> tuple[int, int]:
+    """Return a span that cuts no word."""
     while _cuts(passage, start):
         start -= 1
     while _cuts(passage, end):

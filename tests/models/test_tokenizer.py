@@ -1,6 +1,7 @@
 """Texts to ids and pairs to sequences, as the model's own tokenizer makes them."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer, processors
 
 from secondpass.errors import InputError, MissingExtraError
 from secondpass.models import tokenizer as tokenizer_module
-from secondpass.models.tokenizer import TextTokenizer
+from secondpass.models.tokenizer import EncodedText, TextTokenizer
 
 TEXTS = [*SENTENCES, EMOJI_AND_WIDE, "", " ", "\n第一段\n\n第二段　全角空格", "a<mask> b</s>c [SEP] d", "ｗｉｄｅ　ﬁ"]
 
@@ -64,6 +65,22 @@ def test_spans_are_of_the_text_before_it_was_normalised(folders, text, piece):
     ]
     span = encoded.span(covered[0], covered[-1] + 1)
     assert text[span.start : span.end] == piece
+
+
+def test_blank_lines_part_the_tokens_of_paragraphs(folder):
+    texts = ("北京。\n\n首都 is large.\n \n上海", "北京。\n上海", "\n\n北京", "", "\n\n")
+    tokenizer = TextTokenizer(folder)
+    for text, encoded in zip(texts, tokenizer.encode(texts), strict=True):
+        parts = [part.strip() for part in re.split(r"\n[^\S\n]*\n", text)]
+        counts = encoded.paragraphs(0, len(encoded))
+        assert sum(counts) == len(encoded)
+        said, first = [], 0
+        for count in counts:
+            span = encoded.span(first, first + count)
+            said.append(text[span.start : span.end].strip())
+            first += count
+        assert [one for one in said if one] == [one for one in parts if one]
+    assert EncodedText(np.arange(3)).paragraphs(0, 3) == (3,)
 
 
 def test_offsets_are_kept_of_long_texts_only_when_asked(folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from secondpass.text.asking import Kind, may_answer, question_kind
+from secondpass.text.asking import Kind, asked_noun, asks_for_one, may_answer, question_kind
 from secondpass.text.normalize import fold
 from secondpass.types import Language
 
@@ -19,6 +19,7 @@ from secondpass.types import Language
         ("该校有多少学生？", "zh", "count"),
         ("有几个校区？", "zh", "count"),
         ("誰發明了電話？", "zh", "who"),
+        ("三大旅遊品牌包括古鎮以及哪個旅程？", "zh", "what"),  # one of them is asked for
         ("公司总部在哪里？", "zh", "where"),
         ("總部位於哪個城市？", "zh", "where"),
         ("为什么天空是蓝的？", "zh", "why"),
@@ -69,3 +70,39 @@ def test_what_the_question_says_itself_is_no_answer() -> None:
 @pytest.mark.parametrize("kind", ["", "yes_no"])
 def test_where_nothing_is_asked_nothing_answers(kind: Kind) -> None:
     assert not may_answer("2000年，王先生在西安。", kind, "zh", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "one"),
+    [
+        ("用哪个库？", "zh", True),
+        ("誰發明了電話？", "zh", True),
+        ("有多少学生？", "zh", True),
+        ("何时合并？", "zh", True),
+        ("什么是精排？", "zh", False),
+        ("为什么合并？", "zh", False),
+        ("哪几个学校合并？", "zh", False),
+        ("Which library is it?", "en", True),
+        ("When was it merged?", "en", True),
+        ("Why was it merged?", "en", False),
+        ("What are the steps?", "en", False),
+        ("西安的天气", "zh", False),
+    ],
+)
+def test_one_thing_is_asked_for_or_a_clause_or_a_list(text: str, language: Language, one: bool) -> None:
+    assert asks_for_one(fold(text), language) == one
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "noun"),
+    [
+        ("用哪个量化库？", "zh", "量化"),
+        ("这是什麼项目", "zh", "项目"),
+        ("谁？", "zh", ""),
+        ("Which open source project is it?", "en", "project"),
+        ("What is it?", "en", ""),
+        ("Who?", "en", ""),
+    ],
+)
+def test_the_noun_that_is_asked_for_is_found(text: str, language: Language, noun: str) -> None:
+    assert asked_noun(fold(text), language) == noun

@@ -32,6 +32,12 @@ def test_who_asks_which_ones_is_shown_them(question, text, count, things):
     assert extended(question, text, count) == things
 
 
+@pytest.mark.parametrize("thing", ["甲大学", "乙学院", "乙学院、丙学院"])
+def test_one_of_the_things_stands_for_all_that_are_counted(thing):
+    text = "2000年将甲大学、乙学院、丙学院三校合并。"
+    assert extended("Which three schools were merged?", text, thing) == "甲大学、乙学院、丙学院"
+
+
 @pytest.mark.parametrize(
     ("question", "text", "count"),
     [
@@ -39,7 +45,9 @@ def test_who_asks_which_ones_is_shown_them(question, text, count, things):
         ("由哪几个学校组成？", "将甲大学、乙学院三校合并。", "三校"),  # two are named, not three
         ("由哪几个学校组成？", "将三校合并。甲大学、乙学院、丙学院。", "三校"),
         ("由哪几个学校组成？", "甲大学、乙学院、丙学院。三校合并。", "三校"),
-        ("由哪几个学校组成？", "将甲大学、乙学院、丙学院三校合并。", "甲大学"),  # no count
+        ("由哪几个学校组成？", "将甲大学、乙学院、丙学院合并。", "甲大学"),  # no count
+        ("由哪几个学校组成？", "将甲大学、乙学院、丙学院三校合并，组建丁大学。", "丁大学"),  # none of the three
+        ("由哪个学校组成？", "将甲大学、乙学院、丙学院三校合并。", "甲大学"),  # one is asked for
         ("由哪几个学校组成？", "将、、三校合并。", "三校"),
     ],
 )

@@ -13,6 +13,7 @@ from secondpass.answer.phrases import NOT_FOUND
 from secondpass.answer.pointed import Pointed, pointed_at, pointing, said_with, weigh
 from secondpass.answer.question import read_question
 from secondpass.answer.quotes import readable
+from secondpass.text.counted import with_what_is_counted
 from secondpass.text.language import language
 from secondpass.text.rarity import rarity_table
 from secondpass.text.sentences import sentences
@@ -105,6 +106,7 @@ def _quote(query: str, hits: Sequence[Hit], chosen: Sequence[Evidence], evidence
         text, highlight = hits[one.rank - 1].chunk.text, evidence.get(one.rank)
         wide = said_with(question, text, one.span)
         if highlight is not None and _overlap(wide, highlight):
+            highlight = with_what_is_counted(query, text, highlight)
             wide = _together(text, wide, highlight)
         else:
             highlight = None

@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from secondpass.models.checkpoint import Checkpoint, read_checkpoint, reranker_f
 from secondpass.models.classifier_scores import LogitReading, logit_reading
 from secondpass.models.engine import Batch, EncoderEngine, EngineOptions, Head, StartingEngine, TokenIds
 from secondpass.models.engines import open_engine
+from secondpass.models.evidence import LIKELY_SPANS, evidence
 from secondpass.models.module_list import transformer_folder
 from secondpass.models.pair_reading import BCE_CHARACTERS, LongPassages, PairReading, ReadingRules, read_pair
 from secondpass.models.probes import check_probes, is_checked, read_probes, remember_checked
@@ -32,8 +33,8 @@ from secondpass.models.span_decoding import LONGEST_TOKENS, TokenSpan, best_span
 from secondpass.models.span_head import classifier_head, passage_logits, sequence_logits
 from secondpass.models.tokenizer import EncodedText, PairTemplate, TextTokenizer
 from secondpass.models.windows import merge_scores
-from secondpass.text.enumerations import with_things_counted
-from secondpass.text.whole_words import whole_words
+from secondpass.text.answer_spans import LikelySpan
+from secondpass.text.spelled_names import respelled
 from secondpass.types import FloatArray, PassageScore, Scale, Span
 
 _log = logging.getLogger(__name__)
@@ -55,14 +56,15 @@ class CrossEncoderModel:
     logits: LogitReading
     position_limit: int
     head: Head = "classify"
+    respells: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """What the model says of a window of a passage: its score, and the best span of its tokens."""
+    """What the model says of a window of a passage: its score, and the likeliest spans of its tokens."""
 
     score: float
-    found: TokenSpan | None = None
+    found: tuple[TokenSpan, ...] = ()
 
 
 class CrossEncoderScorer:
@@ -112,34 +114,58 @@ class CrossEncoderScorer:
         Raises:
             InputError: the model gives no number, or memory does not suffice.
         """
-        question = self._model.tokenizer.encode([query])[0]
+        questions = self._questions(query, passages)
         # A GPU computes what is begun while the next passages are read.
         size = _PASSAGES_AHEAD if isinstance(self.engine, StartingEngine) else max(len(passages), 1)
-        begun = [self._begin(question, passages[start : start + size]) for start in range(0, len(passages), size)]
+        parts = [slice(start, start + size) for start in range(0, len(passages), size)]
+        begun = [self._begin(query, questions[part], passages[part]) for part in parts]
         return [score for wait in begun for score in wait()]
 
-    def _begin(self, question: EncodedText, passages: Sequence[str]) -> Callable[[], list[PassageScore]]:
+    def _questions(self, query: str, passages: Sequence[str]) -> list[EncodedText]:
+        """Return the question as it is read with each passage."""
+        if not self._model.respells:
+            return self._model.tokenizer.encode([query]) * len(passages)
+        asked = [respelled(query, passage) for passage in passages]
+        encoded = dict(zip(dict.fromkeys(asked), self._model.tokenizer.encode(list(dict.fromkeys(asked))), strict=True))
+        return [encoded[one] for one in asked]
+
+    def _begin(
+        self, query: str, questions: Sequence[EncodedText], passages: Sequence[str]
+    ) -> Callable[[], list[PassageScore]]:
         rules = self._model.rules
         texts = [text[:BCE_CHARACTERS] for text in passages] if rules.bce else passages
-        unwindowed = 0 if self._points else rules.room - min(len(question), rules.room) + 1
+        shortest = min((min(len(question), rules.room) for question in questions), default=0)
+        unwindowed = 0 if self._points else rules.room - shortest + 1
         encoded = self._model.tokenizer.encode(texts, offsets_from=unwindowed)
-        readings = [read_pair(question, text, one, rules) for text, one in zip(texts, encoded, strict=True)]
-        self._note_cut_query(question, readings)
+        readings = [
+            read_pair(question, text, one, rules) for question, text, one in zip(questions, texts, encoded, strict=True)
+        ]
+        self._note_cut_query(questions, readings)
         pairs = [
             self._model.template.join(question.ids[: reading.query_tokens], one.ids[start:end])
-            for one, reading in zip(encoded, readings, strict=True)
+            for question, one, reading in zip(questions, encoded, readings, strict=True)
             for start, end in reading.windows
         ]
-        counts = [end - start for reading in readings for start, end in reading.windows]
-        computed = self._compute(pairs, counts)
+        paragraphs = [
+            one.paragraphs(*window) if self._points else ()
+            for one, reading in zip(encoded, readings, strict=True)
+            for window in reading.windows
+        ]
+        computed = self._compute(pairs, paragraphs)
 
         def wait() -> list[PassageScore]:
             windows = iter(computed())
             return [
                 self._merge(
-                    [next(windows) for _ in reading.windows], question, one, reading, cut=len(text) < len(passage)
+                    [next(windows) for _ in reading.windows],
+                    partial(evidence, query, question.text, one),
+                    one,
+                    reading,
+                    cut=len(text) < len(passage),
                 )
-                for passage, text, one, reading in zip(passages, texts, encoded, readings, strict=True)
+                for passage, text, question, one, reading in zip(
+                    passages, texts, questions, encoded, readings, strict=True
+                )
             ]
 
         return wait
@@ -150,47 +176,54 @@ class CrossEncoderScorer:
         return self._model.head == "classify_spans"
 
     def _merge(
-        self, windows: list[_Window], question: EncodedText, encoded: EncodedText, reading: PairReading, cut: bool
+        self,
+        windows: list[_Window],
+        point: Callable[[Sequence[TokenSpan], int], LikelySpan],
+        encoded: EncodedText,
+        reading: PairReading,
+        cut: bool,
     ) -> PassageScore:
         score, winner = merge_scores([window.score for window in windows], self._model.rules.rule)
-        found = windows[winner].found
+        found, window = windows[winner].found, reading.windows[winner]
+        pointed = point(found, window[0]) if found else None
         return PassageScore(
             score=score,
-            span=self._span(found, reading.windows[winner], question, encoded),
+            span=pointed.span if pointed else self._window_span(window, encoded),
             tokens=len(encoded),
             windows=len(reading.windows),
             truncated=cut or not reading.whole,
-            evidence_confidence=found.confidence if found else None,
+            evidence_confidence=pointed.probability if pointed else None,
         )
 
-    def _span(
-        self, found: TokenSpan | None, window: tuple[int, int], question: EncodedText, encoded: EncodedText
-    ) -> Span | None:
-        """Return the evidence, or the window that won, where it is not the whole passage."""
-        if found is not None:
-            span = whole_words(encoded.text, encoded.span(window[0] + found.first, window[0] + found.end))
-            return with_things_counted(question.text, encoded.text, span)
+    def _window_span(self, window: tuple[int, int], encoded: EncodedText) -> Span | None:
+        """Return the window that won, where it is not the whole passage."""
         alone = window == (0, len(encoded))
         return None if alone or self._model.rules.long == "truncate" else encoded.span(*window)
 
-    def _compute(self, pairs: Sequence[tuple[TokenIds, int]], counts: Sequence[int]) -> Callable[[], list[_Window]]:
-        """Begin to compute what the model says of ``pairs``, whose passages have ``counts`` tokens."""
+    def _compute(
+        self, pairs: Sequence[tuple[TokenIds, int]], paragraphs: Sequence[tuple[int, ...]]
+    ) -> Callable[[], list[_Window]]:
+        """Begin to compute what the model says of ``pairs``; ``paragraphs``: see `best_spans`, where it points."""
         groups = self._plan([len(ids) for ids, _ in pairs])
         batches = [make_batch([pairs[i] for i in group], limit=self._model.position_limit) for group in groups]
         computed = begin_batches(self.engine, batches)
-        return lambda: self._windows(groups, batches, computed(), counts)
+        return lambda: self._windows(groups, batches, computed(), paragraphs)
 
     def _windows(
-        self, groups: Sequence[Sequence[int]], batches: Sequence[Batch], run: BatchRun, counts: Sequence[int]
+        self,
+        groups: Sequence[Sequence[int]],
+        batches: Sequence[Batch],
+        run: BatchRun,
+        paragraphs: Sequence[tuple[int, ...]],
     ) -> list[_Window]:
         """Return what came out of ``batches`` in the order of the pairs."""
-        scores = np.zeros(len(counts), dtype=np.float64)
-        found: list[TokenSpan | None] = [None] * len(counts)
+        scores = np.zeros(len(paragraphs), dtype=np.float64)
+        found: list[tuple[TokenSpan, ...]] = [()] * len(paragraphs)
         for group, batch, output in zip(groups, batches, run.outputs, strict=True):
             logits = sequence_logits(output, _lengths(batch)) if self._points else output
             scores[group] = self._model.logits.scores(logits)
             if self._points:
-                for place, span in zip(group, self._spans(batch, output, [counts[i] for i in group]), strict=True):
+                for place, span in zip(group, self._spans(batch, output, [paragraphs[i] for i in group]), strict=True):
                     found[place] = span
         if run.retries:
             with self._lock:
@@ -203,16 +236,22 @@ class CrossEncoderScorer:
             )
         return [_Window(score, span) for score, span in zip(scores.tolist(), found, strict=True)]
 
-    def _spans(self, batch: Batch, output: FloatArray, counts: Sequence[int]) -> list[TokenSpan | None]:
-        behind = len(self._model.template.suffix)
-        return best_spans(passage_logits(output, _lengths(batch), behind, counts), counts)
+    def _spans(
+        self, batch: Batch, output: FloatArray, passages: Sequence[tuple[int, ...]]
+    ) -> list[tuple[TokenSpan, ...]]:
+        logits = passage_logits(output, _lengths(batch), len(self._model.template.suffix), list(map(sum, passages)))
+        return best_spans(logits, passages, LIKELY_SPANS)
 
-    def _note_cut_query(self, question: EncodedText, readings: Sequence[PairReading]) -> None:
-        kept = min((reading.query_tokens for reading in readings), default=len(question))
-        if kept < len(question):
+    def _note_cut_query(self, questions: Sequence[EncodedText], readings: Sequence[PairReading]) -> None:
+        cut = [
+            (reading.query_tokens, len(question))
+            for question, reading in zip(questions, readings, strict=True)
+            if reading.query_tokens < len(question)
+        ]
+        if cut:
             with self._lock:
                 self.queries_cut += 1
-            _log.warning("%s reads %d of the question's %d tokens.", self.name, kept, len(question))
+            _log.warning("%s reads %d of the question's %d tokens.", self.name, *min(cut))
 
 
 def _lengths(batch: Batch) -> list[int]:
@@ -220,8 +259,9 @@ def _lengths(batch: Batch) -> list[int]:
 
 
 def _fingerprint(model: CrossEncoderModel, engine: EncoderEngine) -> str:
-    settings = [dataclasses.asdict(part) for part in (model.template, model.rules, model.logits)]
-    spans = [LONGEST_TOKENS, "whole words"] if model.head == "classify_spans" else []
+    settings: list[object] = [dataclasses.asdict(part) for part in (model.template, model.rules, model.logits)]
+    settings += ["respelled"] if model.respells else []
+    spans = [LONGEST_TOKENS, LIKELY_SPANS, "chosen by words"] if model.head == "classify_spans" else []
     parts = json.dumps([model.checkpoint.fingerprint(), settings, engine.precision, *spans], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
@@ -276,7 +316,7 @@ def _check_probes(model: CrossEncoderModel, engine: EncoderEngine, options: Engi
     probes = read_probes(folder)
     if probes and not is_checked(model.checkpoint.fingerprint()):
         if engine.precision != "f32":
-            exact = dataclasses.replace(options, precision="f32")
+            exact = replace(options, precision="f32")
             engine = open_engine(transformer_folder(folder), model.head, exact)
         check_probes(folder, probes, CrossEncoderScorer(model, engine))
         remember_checked(model.checkpoint.fingerprint())
@@ -300,7 +340,8 @@ def read_cross_encoder(
     rules = _rules(limit, template.special_count, profile, reading)
     called = name or (profile.name if profile else folder.name)
     logits, head = logit_reading(checkpoint, profile), classifier_head(transformer_folder(folder))
-    return CrossEncoderModel(called, checkpoint, tokenizer, template, rules, logits, positions, head)
+    respells = profile is not None and profile.respells
+    return CrossEncoderModel(called, checkpoint, tokenizer, template, rules, logits, positions, head, respells)
 
 
 def _rules(

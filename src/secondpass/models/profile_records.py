@@ -35,7 +35,8 @@ class RerankerProfile:
     ``template`` names the form of the input within the family. ``max_tokens`` is the longest input in tokens, query and
     template included; ``query_max_tokens`` what a query may take of it (None: the family's rule). ``windows`` says how
     the scores of a long passage's windows become one. ``gives_probability``: see `PairScorer`. ``license`` is what the
-    model's card says, empty where that was not read. ``aliases`` are other names of the same weights.
+    model's card says, empty where that was not read. ``aliases`` are other names of the same weights. ``respells``: a
+    question is read with the names that a passage writes in the other script as they are written there.
     """
 
     name: str
@@ -50,3 +51,4 @@ class RerankerProfile:
     golden: tuple[GoldenPair, ...] = ()
     license: str = ""
     aliases: tuple[str, ...] = ()
+    respells: bool = False

@@ -70,7 +70,9 @@ def _colbert(name: str, max_tokens: int, license_name: str, *aliases: str) -> Re
 
 
 CROSS_ENCODERS = (
-    RerankerProfile(BUILTIN, "cross-encoder", "logit", 512, "pair", truncation="longest_first", license=_APACHE),
+    RerankerProfile(
+        BUILTIN, "cross-encoder", "logit", 512, "pair", truncation="longest_first", license=_APACHE, respells=True
+    ),
     _bge("BAAI/bge-reranker-base", 512, _MIT, golden.BGE_BASE, "Xorbits/bge-reranker-base"),
     _bge("BAAI/bge-reranker-large", 512, _MIT, golden.BGE_LARGE, "Xorbits/bge-reranker-large"),
     _bge("BAAI/bge-reranker-v2-m3", 8192, _APACHE, golden.BGE_V2_M3, "AI-ModelScope/bge-reranker-v2-m3"),

@@ -7,6 +7,7 @@ anything is computed, and joined by the template that the model's own tokenizer.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -27,6 +28,7 @@ except ModuleNotFoundError as error:
 else:
     _missing = None
 
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _PROBE = ("a", "b")
 _TEXTS_AT_ONCE = 256  # what the library returns of a text takes a hundred times the room of its ids
 _WITHOUT_SEGMENTS = ("XLMRoberta", "Roberta", "Camembert", "DistilBert", "MPNet", "ModernBert")
@@ -53,6 +55,14 @@ class EncodedText:
         start, stop = int(self.offsets[first, 0]), int(self.offsets[end - 1, 1])
         piece = self.text[start:stop]
         return Span(start + len(piece) - len(piece.lstrip()), stop) if piece.strip() else Span(start, stop)
+
+    def paragraphs(self, first: int, end: int) -> tuple[int, ...]:
+        """Return how many of tokens ``[first, end)`` each paragraph has; blank lines part paragraphs."""
+        begins = [match.end() for match in _BLANK_LINE.finditer(self.text)] if self.offsets is not None else []
+        if self.offsets is None or not begins:
+            return (end - first,)
+        places = np.searchsorted(self.offsets[first:end, 0], begins)
+        return tuple(np.diff([0, *places.tolist(), end - first]).tolist())
 
 
 @dataclass(frozen=True, slots=True)

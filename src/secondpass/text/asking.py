@@ -8,6 +8,7 @@ known by its capitals.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import Literal
 
 from secondpass.text.normalize import fold
@@ -19,7 +20,7 @@ Kind = Literal["list", "when", "who", "where", "count", "why", "how", "what", "y
 # Tried in order.
 _QUESTIONS: dict[Language, tuple[tuple[Kind, str], ...]] = {
     "zh": (
-        ("list", r"哪些|哪几|哪[二两三四五六七八九十]|有什[么幺]|分别|包括"),
+        ("list", r"哪些|哪几|哪[二两三四五六七八九十]|有什[么幺]|分别|包括(?!.*(?:[和及与]|、)(?:哪[一个]|什[么幺]))"),
         (
             "when",
             r"何[时年]|什[么幺]时[候间]|哪一?[年天日月]|[几何]年(?!龄)|几[月点时号日]|哪[一个]*(?:年代|时期|朝代|世纪)"
@@ -99,6 +100,14 @@ _ANSWERS: dict[Language, dict[Kind, str]] = {
         "what": r"\b(?:is|are|was|were) (?:an?|the|one)\b",
     },
 }
+# Asked for by name: which one, who, what.
+_BY_NAME: dict[Language, re.Pattern[str]] = {
+    "zh": re.compile(r"哪[一个种家位款部座所项本首支]|谁|何[人种]|什[么幺]人"),
+    "en": re.compile(r"\b(?:who|whom|which|what)\b"),
+}
+_NOUN_ZH = re.compile(r"(?:哪一?[个种家位款部座所项本首支国间条任名届份]?|什[么幺]|何种?)([\u4e00-\u9fff]{2})")
+_NOUN_EN = re.compile(r"\b(?:which|what)((?: [a-z-]+){1,4})")
+_AUXILIARY = frozenset("is are was were did does do has have had can could will would of in to for and or that".split())
 _QUESTION_PATTERNS = {
     language: tuple((kind, re.compile(pattern)) for kind, pattern in table) for language, table in _QUESTIONS.items()
 }
@@ -114,6 +123,32 @@ def question_kind(folded: str, language: Language) -> Kind:
     ('list', 'count')
     """
     return next((kind for kind, pattern in _QUESTION_PATTERNS[language] if pattern.search(folded)), "")
+
+
+def asks_for_one(folded: str, language: Language) -> bool:
+    """Tell whether a folded question asks for one name, time, place or number, and not for a clause or a list.
+
+    >>> [asks_for_one(text, "zh") for text in ("由哪个项目提供", "何时合并", "为什么合并", "有哪些学校")]
+    [True, True, False, False]
+    """
+    kind = question_kind(folded, language)
+    if kind in ("list", "why", "how"):
+        return False
+    return kind in ("when", "who", "where", "count") or _BY_NAME[language].search(folded) is not None
+
+
+def asked_noun(folded: str, language: Language) -> str:
+    """Return what a folded question asks for one of: in Chinese the first two characters of it; empty: it does not say.
+
+    >>> asked_noun("qlora 训练用哪个量化库", "zh"), asked_noun("which password hashing algorithm is used?", "en")
+    ('量化', 'algorithm')
+    """
+    if language == "zh":
+        match = _NOUN_ZH.search(folded)
+        return match[1] if match else ""
+    match = _NOUN_EN.search(folded)
+    nouns = list(takewhile(lambda word: word not in _AUXILIARY, match[1].split())) if match else []
+    return nouns[-1] if nouns else ""
 
 
 def may_answer(text: str, kind: Kind, language: Language, folded_question: str) -> bool:

@@ -15,12 +15,13 @@ _BETWEEN = r"[、,，]|以?及|和|[与與]"
 _STOP, _COMMA = re.compile(r"[。；;：:！!？?（(\n]"), re.compile(r"[,，]")
 # What stands before the first of several things; words that names hold, too, are left to it: 有限, 自由, 华为.
 _LEADING = re.compile(r".*(?:将(?!军)|將(?!軍)|把|(?<!自)由|是|包括|有(?!限)|被|分[别別]?[为為])", re.DOTALL)
+_CLAUSE = re.compile("是|的$")  # A、B是当地的两大岛屿: not right before what counts them
 _FARTHEST = 200
 """Characters before a count in which its things are looked for."""
 
 
 def with_things_counted(question: str, text: str, span: Span) -> Span:
-    """Return ``span`` with the things that it counts, where ``question`` asks which they are.
+    """Return ``span`` with the things that it counts, where ``question`` asks which they are; of one of them all.
 
     They stand right before the count, and are as many as it says; elsewhere the span is returned as it is.
 
@@ -31,11 +32,23 @@ def with_things_counted(question: str, text: str, span: Span) -> Span:
     >>> with_things_counted("有几个学校合并？", text, Span(22, 24)) == Span(22, 24)
     True
     """
-    counted = _COUNT.fullmatch(text[span.start : span.end])
-    if counted is None or question_kind(fold(question), language(question)) != "list":
+    if question_kind(fold(question), language(question)) != "list":
         return span
+    counted = _COUNT.fullmatch(text, span.start, span.end)
+    if counted:
+        return _with_things(text, counted) or span
+    behind = _STOP.split(text[span.end : span.end + _FARTHEST])[0]
+    for counted in _COUNT.finditer(text, span.end, span.end + len(behind)):
+        things = _with_things(text, counted)
+        if things and things.start <= span.start and "、" in text[things.start : counted.start()]:
+            return Span(things.start, counted.start())
+    return span
+
+
+def _with_things(text: str, counted: re.Match[str]) -> Span | None:
+    """Return the things that stand right before what counts them, with it; None where they are not as many."""
     number = int(counted[2]) if counted[2] else chinese_number(fold(counted[1]))
-    listed = _STOP.split(text[max(0, span.start - _FARTHEST) : span.start])[-1]
+    listed = _STOP.split(text[max(0, counted.start() - _FARTHEST) : counted.start()])[-1]
     if "、" in listed:  # which leaves no comma between the things
         listed = _COMMA.split(listed)[-1]
     for between in ("、", _BETWEEN):  # 埃及 and 和田 are names, where 、 alone gives as many
@@ -44,6 +57,6 @@ def with_things_counted(question: str, text: str, span: Span) -> Span:
             break
     leading = _LEADING.match(first)
     start = leading.end() if leading else 0
-    if len(others) != number - 1 or not all(thing.strip() for thing in (first[start:], *others)):
-        return span
-    return Span(span.start - len(listed) + start, span.end)
+    if len(others) != number - 1 or _CLAUSE.search(listed, start) or not all(map(str.strip, (first[start:], *others))):
+        return None
+    return Span(counted.start() - len(listed) + start, counted.end())
