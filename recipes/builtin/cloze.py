@@ -104,17 +104,17 @@ SPANS = {
 }  # fmt: skip
 _KINDS = {code: [(re.compile(one), asks.split("/")) for one, asks in kinds] for code, kinds in SPANS.items()}
 _CLAUSE = {"en": re.compile(r"[,;:](?=\s)|\s[-–—]\s|[()]"), "zh": re.compile(r"[，,；：:（）()]")}
-_PIECES = {
+PIECES = {
     "en": re.compile(r"\S+"),
     "zh": re.compile(
         rf"{_COMMON.pattern}|(?:(?!{_COMMON.pattern}){_WORD}){{1,6}}|[{_LINK}]+|[^\W{HAN}]+(?:[.-][^\W{HAN}]+)*[%％]?|[，、·]"
     ),
 }
 _TOKEN = re.compile(rf"[{HAN}]|[^\W{HAN}]+(?:['’.,-][^\W{HAN}]+)*")
-_CODE = re.compile(r"[|{}<>\[\]=_\\/#*$^~@`+…;]|\(\)|--|://|\.\w+\(")
+CODE = re.compile(r"[|{}<>\[\]=_\\/#*$^~@`+…;]|\(\)|--|://|\.\w+\(")
 _LISTED = re.compile(r"^\s*(?:[-•*]|\d+[.)、])\s*")
-_TRADITIONAL = str.maketrans("么谁时个里称几处间", "麼誰時個裡稱幾處間")
-_IS_TRADITIONAL = re.compile("[們個這國為來時說對學會從開長與於經發現]")
+TRADITIONAL = str.maketrans("么谁时个里称几处间", "麼誰時個裡稱幾處間")
+IS_TRADITIONAL = re.compile("[們個這國為來時說對學會從開長與於經發現]")
 _OPENERS = '“"《「『'
 
 
@@ -186,7 +186,7 @@ def _read(sections: list[Section], draw: random.Random) -> _Page:
 def _is_prose(text: str, code: str) -> bool:
     """Say whether ``text`` is made of words, not of code, of a table or of a list of names."""
     wanted = len(re.findall(rf"[{HAN}]" if code == "zh" else r"[A-Za-z ]", text))
-    if len(_CODE.findall(text)) > len(text) / 80 or wanted < len(text) * (0.55 if code == "zh" else 0.85):
+    if len(CODE.findall(text)) > len(text) / 80 or wanted < len(text) * (0.55 if code == "zh" else 0.85):
         return False
     return len(text) / (text.count("\n") + 1) > 1.5 * SENTENCE[code][0]
 
@@ -230,7 +230,7 @@ def _question(sentence: str, passage: str, is_own: bool, code: str, draw: random
 
 def _fits(sentence: str, code: str) -> bool:
     least, most = SENTENCE[code]
-    return least <= len(sentence) <= most and not _CODE.search(sentence)
+    return least <= len(sentence) <= most and not CODE.search(sentence)
 
 
 def _others(page: _Page, sentence: str, code: str) -> list[str]:
@@ -325,8 +325,8 @@ def _query(sentence: str, cut: tuple[int, int], ask: str, is_own: bool, code: st
         first, last = (ends or [0])[-1], (starts or [last])[0]
         if last - first - (cut[1] - cut[0]) < SHORTEST[code]:
             first, last = (ends[:-1] or [0])[-1], (starts[1:] or [len(sentence)])[0]
-    left = _PIECES[code].findall(sentence[first : cut[0]])
-    right = _PIECES[code].findall(sentence[cut[1] : last])
+    left = PIECES[code].findall(sentence[first : cut[0]])
+    right = PIECES[code].findall(sentence[cut[1] : last])
     sides: tuple[list[str], list[str]] = ([], [])
     length = draw.randint(ASKED[code][0] if is_own else sum(ASKED[code]) // 2, ASKED[code][1])
     while (left or right) and sum(map(len, (*sides[0], *sides[1]))) < length:
@@ -335,11 +335,11 @@ def _query(sentence: str, cut: tuple[int, int], ask: str, is_own: bool, code: st
         else:
             sides[1].append(right.pop(0))
     lost = draw.uniform(0.2, 0.6) if is_own else draw.uniform(0.0, 0.2)
-    before = _thinned(sides[0][::-1], lost, draw)[::-1]
-    behind = _thinned(sides[1], lost, draw)
+    before = thinned(sides[0][::-1], lost, draw)[::-1]
+    behind = thinned(sides[1], lost, draw)
     if code == "zh":
-        if _IS_TRADITIONAL.search(sentence):
-            ask = ask.translate(_TRADITIONAL)
+        if IS_TRADITIONAL.search(sentence):
+            ask = ask.translate(TRADITIONAL)
         parts = (*before, ask, *behind) if draw.random() < 0.75 else (*behind, "，", *before, ask)
         query = re.sub(r"([，、])[，、]+", r"\1", "".join(parts)).lstrip("，、的了和与").rstrip("，、")
     else:
@@ -351,7 +351,7 @@ def _query(sentence: str, cut: tuple[int, int], ask: str, is_own: bool, code: st
     return query + draw.choice(("？" if code == "zh" else "?", "？" if code == "zh" else "?", ""))
 
 
-def _thinned(words: list[str], lost: float, draw: random.Random) -> list[str]:
+def thinned(words: list[str], lost: float, draw: random.Random) -> list[str]:
     """Leave out words, the more the farther from the first; rare ones less."""
     kept = []
     for place, word in enumerate(words):

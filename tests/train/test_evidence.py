@@ -18,10 +18,11 @@ from secondpass.models.cross_encoder import open_cross_encoder
 from secondpass.models.engine import EngineOptions
 from secondpass.models.weight_files import SPANS_FILE
 from secondpass.train.doctor import examine
-from secondpass.train.evidence import HEAD_KEPT, HEAD_LEFT, EvidenceScores, place_losses
+from secondpass.train.evidence import HEAD_KEPT, HEAD_LEFT, EvidenceScores
 from secondpass.train.material import read_material
 from secondpass.train.opening import open_model
 from secondpass.train.options import TrainOptions
+from secondpass.train.place_losses import place_losses
 
 
 def batch_of(width: int, passage: slice, firsts: list[int], lasts: list[int]) -> dict[str, torch.Tensor]:

@@ -37,6 +37,22 @@ def batch_of(tokens: int = 7) -> dict[str, torch.Tensor]:
     return {"attention_mask": mask, "passage": passage}
 
 
+def test_what_the_teacher_gets_wrong_is_not_imitated_but_for_its_scores() -> None:
+    own, taught, batch = seen_of(1), seen_of(2), batch_of()
+    whole = imitation_losses(own, taught, batch)
+    gaps = (own.logits - taught.logits).abs()
+    scores = torch.where(gaps < 4, gaps**2 / 8, gaps - 2)
+    answers = torch.zeros(3, 7, dtype=torch.bool)
+    answers[0, 3] = answers[1, 4] = True  # of the third nobody knows where the answer stands
+    assert taught.spans is not None
+    sure = []
+    for row, (token, passage) in enumerate(((3, slice(2, 7)), (4, slice(2, 5)))):
+        shares = taught.spans[row, passage].softmax(dim=0)[token - 2]
+        sure.append(float((shares[0] * shares[1]).sqrt()))
+    found = imitation_losses(own, taught, batch | {"firsts": answers, "lasts": answers})
+    torch.testing.assert_close(found - scores, (whole - scores) * torch.tensor([*sure, 1.0]))
+
+
 def test_nothing_is_lost_by_the_teacher_itself() -> None:
     seen = seen_of(1)
     torch.testing.assert_close(imitation_losses(seen, seen, batch_of()), torch.zeros(3))

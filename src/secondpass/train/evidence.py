@@ -19,6 +19,7 @@ from secondpass.models.span_head import read_span_head
 from secondpass.models.weight_files import SPANS_FILE
 from secondpass.train.encoder import ClassifierScores
 from secondpass.train.imitation import Seen, Teacher
+from secondpass.train.place_losses import place_losses
 
 HEAD_SPEED = 20.0
 """How many times faster than the body the head learns: it is one new layer on states that mean much already."""
@@ -60,21 +61,6 @@ class EvidenceScores(ClassifierScores):
     def save_head(self, folder: Path) -> None:
         """Write the head beside the checkpoint in ``folder``."""
         save_file({name: values.contiguous() for name, values in self.head.state_dict().items()}, folder / SPANS_FILE)
-
-
-def place_losses(spans: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """Return float32 [B], the mean of the losses of first and last token: ``-ln sum of p over the answer's places``."""
-    if "firsts" not in batch:
-        return 0.0 * spans.sum(dim=(1, 2))
-    outside = ~batch["passage"]
-    losses = torch.zeros(len(spans), device=spans.device)
-    there = batch["firsts"].any(dim=1)
-    for side, name in enumerate(("firsts", "lasts")):
-        logits = spans[:, :, side].masked_fill(outside, -1e4)
-        chosen = logits.masked_fill(~batch[name], -1e4)
-        loss = logits.logsumexp(dim=1) - chosen.logsumexp(dim=1)
-        losses = losses + 0.5 * torch.where(there, loss, 0.0 * logits.sum(dim=1))
-    return losses
 
 
 def parted(output: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:

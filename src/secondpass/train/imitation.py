@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from secondpass.train.place_losses import place_losses
+
 _STATES = 4.0
 """The weight of each layer's states beside scores and places, which come right after them."""
 _NEAR = 4.0
@@ -63,17 +65,19 @@ def imitation_losses(own: Seen, taught: Seen, batch: dict[str, Tensor]) -> Tenso
 
     Of states the squared distance from those of the teacher at the same share of its depth, as a share of their squared
     length, in the mean of the tokens, added up over layers; of scores Huber's loss; of places the divergence of the
-    own distribution over the passage's tokens from the teacher's.
+    own distribution over the passage's tokens from the teacher's. Where it is known where the answer stands, states and
+    places count by the probability that the teacher gives those places: what it gets wrong is learned from labels.
     """
     real = batch["attention_mask"].float()
+    right = torch.ones_like(own.logits) if taught.spans is None else (-place_losses(taught.spans, batch)).exp()
     losses = torch.zeros_like(own.logits)
     for states, place in zip(own.states, same_depths(len(own.states), len(taught.states)), strict=True):
         target = taught.states[place].float()
         apart = (states.float() - target).square().sum(dim=2) / target.square().sum(dim=2)
-        losses = losses + _STATES * (apart * real).sum(dim=1) / real.sum(dim=1)
+        losses = losses + _STATES * right * (apart * real).sum(dim=1) / real.sum(dim=1)
     losses = losses + functional.smooth_l1_loss(own.logits, taught.logits, reduction="none", beta=_NEAR)
     if own.spans is None or taught.spans is None:
         return losses
     outside = ~batch["passage"][:, :, None]
     wanted, found = (spans.masked_fill(outside, -1e4).log_softmax(dim=1) for spans in (taught.spans, own.spans))
-    return losses + 0.5 * (wanted.exp() * (wanted - found)).sum(dim=(1, 2))
+    return losses + 0.5 * right * (wanted.exp() * (wanted - found)).sum(dim=(1, 2))
