@@ -34,7 +34,7 @@ from secondpass.retrieve.crossing import CrossingRetriever
 from secondpass.retrieve.hybrid import HybridRetriever
 from secondpass.retrieve.late_interaction import LateInteractionRetriever
 from secondpass.retrieve.stored import BM25Retriever, DenseRetriever
-from secondpass.text.language import language
+from secondpass.text.language import LANGUAGE_NAMES, language
 from secondpass.types import LLM, Answer, Answerer, Chunk, Embedder, Hit, Reranker, Retriever, StageScore, TokenEncoder
 
 Retrieve = str | RetrieveSpec | None
@@ -257,7 +257,7 @@ class Workbench:
         documents = (catalogue.document(record.doc_id) for record in some)
         if not any(one and one.text.strip() and language(one.text[:_CHARACTERS]) != asked for one in documents):
             return None
-        own, other = ("English", "Chinese") if asked == "en" else ("Chinese", "English")
+        own, other = LANGUAGE_NAMES[asked], LANGUAGE_NAMES["zh" if asked == "en" else "en"]
         return (
             f"The index has documents in {other}, in which bm25 finds little for a question in {own}; "
             "an index made with --embedder builtin (--rebuild makes it anew) finds them across languages."

@@ -14,7 +14,7 @@ from secondpass.answer.pointed import Pointed, pointed_at, pointing, said_with, 
 from secondpass.answer.question import read_question
 from secondpass.answer.quotes import readable
 from secondpass.text.counted import with_what_is_counted
-from secondpass.text.language import language
+from secondpass.text.language import LANGUAGE_NAMES, language
 from secondpass.text.rarity import rarity_table
 from secondpass.text.sentences import sentences
 from secondpass.types import Answer, Citation, Hit, Span
@@ -130,8 +130,7 @@ def _language_warnings(query: str, hits: Sequence[Hit]) -> tuple[str, ...]:
     other = sum(language(hit.chunk.text) != code for hit in hits)
     if not other:
         return ()
-    names = {"en": "English", "zh": "Chinese"}
     return (
-        f"{other} of {len(hits)} passages are not in the language of the question ({names[code]}); "
+        f"{other} of {len(hits)} passages are not in the language of the question ({LANGUAGE_NAMES[code]}); "
         "an extractive answer cannot judge those, a chat model can.",
     )
