@@ -30,7 +30,9 @@ from recipes.builtin.dev_lists import CALIBRATED, GIVEN, MEASURED, WATCHED, cros
 from recipes.builtin.examples import make_examples
 from recipes.builtin.measuring import as_json, measure_evidence
 from recipes.builtin.packing import pack
-from recipes.builtin.pointing import answered_alone, pointing_examples
+from recipes.builtin.pointing import ANSWERED, answered_alone, pointing_examples
+from recipes.builtin.sources import read_questions
+from recipes.builtin.stand_ins import replaced_examples, told_examples
 from recipes.builtin.taught import taught
 from recipes.builtin.vocabulary import MAP, Sizes, make_tokenizer
 
@@ -44,6 +46,8 @@ EVIDENCE_QUESTIONS = 150
 CROSSING_LISTS = 120
 CLOZES = 10_000
 """How many questions of each language are made of text that nobody asked about."""
+BESIDE_STAND_INS = (9_000, 5_000)
+"""Among examples of words that stand for an answer: how many passages that answer, and how many examples to rank."""
 READING_THREADS = 8
 """On a GPU; these read ahead."""
 PROBED = (
@@ -99,7 +103,14 @@ def examples(plan: Plan, output: Path) -> None:
     alone = answered_alone(plan.data, draw)
     every = [*made, *alone, *cloze_examples(cloze_sections(plan.data), CLOZES, draw)]
     draw.shuffle(every)
-    for name, some in (("train", made), ("point", pointing_examples(alone, made, draw)), ("all", every)):
+    sets = [read_questions(plan.data, name) for name in ANSWERED]
+    stand_ins = [example for one in sets for example in replaced_examples(one, draw)]
+    stand_ins += 2 * told_examples(cloze_sections(plan.data), draw)
+    for some, most in zip((alone, made), BESIDE_STAND_INS, strict=True):
+        stand_ins += draw.sample(some, min(most, len(some)))
+    draw.shuffle(stand_ins)
+    pointing = pointing_examples(alone, made, draw)
+    for name, some in (("train", made), ("point", pointing), ("all", every), ("stand_ins", stand_ins)):
         write_rows(output / f"{name}.jsonl", [example.row() for example in some])
     write_rows(output / "dev.jsonl", make_dev_lists(plan.data, WATCHED, plan.seed))
 
@@ -147,6 +158,11 @@ def quick(plan: Plan, output: Path) -> None:
     _train(plan, "small", "quick.toml", plan.seed + 9, output, "all.jsonl", teacher="deepened")
 
 
+def named(plan: Plan, output: Path) -> None:
+    """Go on with passages in which another word stands for the answer, which is named elsewhere: 它, this project."""
+    _train(plan, "quick", "named.toml", plan.seed + 28, output, "stand_ins.jsonl", teacher="deepened")
+
+
 def _mean(plan: Plan, weights: dict[str, float], output: Path) -> None:
     made = plan.work / f"{output.stem}.made"
     shutil.rmtree(made, ignore_errors=True)
@@ -187,7 +203,7 @@ def lists(plan: Plan, output: Path) -> None:
 
 def packed(plan: Plan, output: Path) -> None:
     """Calibrate on dev lists, find the share of words, pack, and measure what was packed."""
-    trained = plan.work / "quick"
+    trained = plan.work / "named"
     scorer = open_cross_encoder(trained)
     raw = score_lists(scorer, plan.work / "lists/lists.jsonl")
     line = whole_line(raw)
@@ -216,6 +232,7 @@ STEPS: dict[str, Callable[[Plan, Path], None]] = {
     "deepened": deepened,
     "small": small,
     "quick": quick,
+    "named": named,
     "lists": lists,
     "packed": packed,
 }
@@ -226,7 +243,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets and text/")
     parser.add_argument("--work", type=Path, required=True, help="folder for what the steps leave")
-    parser.add_argument("--minutes", type=float, default=120, help="time of each of the six long training steps")
+    parser.add_argument("--minutes", type=float, default=120, help="time of each of the seven long training steps")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes of the long steps")
     parser.add_argument("--install", action="store_true", help="put the result into the package when all is done")
     given = parser.parse_args()

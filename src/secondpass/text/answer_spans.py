@@ -2,8 +2,8 @@
 
 Who asks for a name, a time, a place or a number wants that and no more: not the question's own words again, no clause
 after a comma. And an answer ends where a mark stands rather than within a phrase, in a sentence that speaks of what was
-asked. The weights, in nats beside the logarithm of the model's probability, were found on the dev questions of three
-sets (docs/log.md), where each of the four is worth something in Chinese and in English.
+asked; best if it is said to be one of what was asked for. The weights, in nats beside the logarithm of the model's
+probability, were found on the dev questions of three sets (docs/log.md), both languages.
 """
 
 from __future__ import annotations
