@@ -187,3 +187,26 @@ def test_what_is_pointed_at_beside_the_chosen_sentence_is_highlighted_where_it_i
     assert citation.quote == quoted
     assert citation.highlight is not None
     assert given[0].chunk.text[citation.highlight.start : citation.highlight.end] == "600"
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "said"),
+    [
+        ("QLoRA 训练用哪个库？", "Bitsandbytes\n\nbitsandbytes 是量化库，一般用于 QLoRA 训练。", "bitsandbytes"),
+        ("Which library is for QLoRA?", "# Bits\n\nIt is a library. For QLoRA one takes Bits as a library.", "Bits"),
+        (
+            "QLoRA 训练用哪个库？",
+            "Bits\n\n量化有很多种。它们都很快。库（bitsandbytes）用于 QLoRA 训练。",
+            None,
+        ),  # part of a word
+        ("QLoRA 训练用哪个库？", "Bitsandbytes\n\n量化有很多种。它们都很快。这个库一般用于 QLoRA 训练。", None),
+    ],
+)
+def test_what_a_heading_names_is_highlighted_where_the_quote_says_it_again(
+    question: str, text: str, said: str | None
+) -> None:
+    heading = text.partition("\n")[0].strip("# ")
+    citation = ExtractiveAnswerer(1).answer(question, [hit(text, heading, confidence=0.2)]).citations[0]
+    assert "QLoRA" in citation.quote
+    found = text[citation.highlight.start : citation.highlight.end] if citation.highlight else None
+    assert found == said

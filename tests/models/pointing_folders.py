@@ -15,6 +15,7 @@ from tests.models.tiny_models import SENTENCES, Shape, make_model, words_of_corp
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from secondpass.models.evidence import LIKELY_SPANS
 from secondpass.text.answer_spans import LikelySpan, choose_span
 from secondpass.types import Span
 
@@ -106,7 +107,7 @@ def _likeliest(logits: np.ndarray, places: list[int]) -> list[tuple[tuple[int, i
         if 0 <= last - first < 40
     }
     together = sum(math.exp(value) for value in sums.values())
-    return [(span, math.exp(sums[span]) / together) for span in sorted(sums, key=lambda one: -sums[one])[:8]]
+    return [(span, math.exp(sums[span]) / together) for span in sorted(sums, key=lambda one: -sums[one])[:LIKELY_SPANS]]
 
 
 def _characters(passage: str, offsets: list[list[int]], begin: int, first: int, last: int) -> tuple[int, int]:

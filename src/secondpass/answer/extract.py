@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from secondpass.text.counted import with_what_is_counted
 from secondpass.text.language import LANGUAGE_NAMES, language
 from secondpass.text.rarity import rarity_table
 from secondpass.text.sentences import sentences
+from secondpass.text.whole_words import whole_words
 from secondpass.types import Answer, Citation, Hit, Span
 
 # A further sentence is said where its chance is at least this share of the best one's.
@@ -98,7 +100,8 @@ def choose(ordered: Sequence[Evidence], max_sentences: int) -> list[Evidence]:
 def _quote(query: str, hits: Sequence[Hit], chosen: Sequence[Evidence], evidence: Mapping[int, Span]) -> list[Citation]:
     """Cite the chosen sentences with what they need to be understood; one that is inside another is left out.
 
-    ``evidence``: what is pointed at in the hit of a rank; where it is in what is quoted of it, it is quoted whole.
+    ``evidence``: what is pointed at in the hit of a rank; where it is in what is quoted of it, it is quoted whole, and
+    where it is elsewhere, the same words in the quote are pointed at.
     """
     question = read_question(query)
     quoted: list[tuple[int, Span, Span | None]] = []
@@ -108,8 +111,8 @@ def _quote(query: str, hits: Sequence[Hit], chosen: Sequence[Evidence], evidence
         if highlight is not None and _overlap(wide, highlight):
             highlight = with_what_is_counted(query, text, highlight)
             wide = _together(text, wide, highlight)
-        else:
-            highlight = None
+        elif highlight is not None:
+            highlight = _said_again(text, wide, highlight)
         if not any(rank == one.rank and _overlap(wide, span) for rank, span, _ in quoted):
             quoted.append((one.rank, wide, highlight))
     return [cite(rank, hits[rank - 1].chunk, span, highlight) for rank, span, highlight in quoted]
@@ -117,6 +120,14 @@ def _quote(query: str, hits: Sequence[Hit], chosen: Sequence[Evidence], evidence
 
 def _overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
+
+
+def _said_again(text: str, quote: Span, highlight: Span) -> Span | None:
+    """Return where ``quote`` says what is pointed at elsewhere, in a heading say; None where it does not."""
+    said = re.escape(text[highlight.start : highlight.end])
+    found = re.compile(said, re.IGNORECASE).search(text, quote.start, quote.end)
+    span = Span(*found.span()) if found else None
+    return span if span is not None and whole_words(text, span) == span else None
 
 
 def _together(text: str, quote: Span, highlight: Span) -> Span:

@@ -11,7 +11,7 @@ from secondpass.text.answer_spans import LikelySpan, choose_span
 from secondpass.text.enumerations import with_things_counted
 from secondpass.text.whole_words import whole_words
 
-LIKELY_SPANS = 8
+LIKELY_SPANS = 5
 """So many spans of a passage are looked at; of thirty the same ones are chosen (docs/log.md)."""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from secondpass.text.asking import asked_noun, asks_for_one
+from secondpass.text.asking import Kind, asked_noun, asks_for_one, question_kind
 from secondpass.text.enumerations import with_things_counted
 from secondpass.text.language import language
 from secondpass.text.normalize import fold
@@ -64,6 +64,7 @@ class _Asked:
     """A question's terms and how rare each is, what it asks for one of, and whether for one thing at all."""
 
     question: str
+    kind: Kind
     weights: Mapping[str, float]
     total: float
     noun: str
@@ -77,7 +78,8 @@ class _Asked:
         """Return what speaks for a span: a mark behind it, or that it is one of what was asked for."""
         ends = span.end == len(text) or text[span.end] in _MARKS
         is_one = bool(self.noun) and _is_one(text[span.end : span.end + _NEAR], self.noun)
-        return _MARK * ends + _IS_ONE * (is_one or with_things_counted(self.question, text, span) != span)
+        is_counted = self.kind == "list" and with_things_counted(self.question, text, span) != span
+        return _MARK * ends + _IS_ONE * (is_one or is_counted)
 
     def dislikes(self, text: str, span: Span) -> float:
         """Return what speaks against a span where one thing is asked for: the question's own words, and a comma."""
@@ -91,7 +93,8 @@ class _Asked:
 def _read(question: str, as_read: str) -> _Asked:
     weights = {term: rarity(term) for term in query_terms(as_read)}
     folded, code = fold(question), language(question)
-    return _Asked(question, weights, sum(weights.values()) or 1.0, asked_noun(folded, code), asks_for_one(folded, code))
+    kind, briefly = question_kind(folded, code), asks_for_one(folded, code)
+    return _Asked(question, kind, weights, sum(weights.values()) or 1.0, asked_noun(folded, code), briefly)
 
 
 def _is_one(behind: str, noun: str) -> bool:

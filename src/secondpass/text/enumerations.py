@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from secondpass.text.asking import question_kind
 from secondpass.text.language import HAN, language
@@ -32,7 +33,7 @@ def with_things_counted(question: str, text: str, span: Span) -> Span:
     >>> with_things_counted("有几个学校合并？", text, Span(22, 24)) == Span(22, 24)
     True
     """
-    if question_kind(fold(question), language(question)) != "list":
+    if not _asks_for_a_list(question):
         return span
     counted = _COUNT.fullmatch(text, span.start, span.end)
     if counted:
@@ -43,6 +44,11 @@ def with_things_counted(question: str, text: str, span: Span) -> Span:
         if things and things.start <= span.start and "、" in text[things.start : counted.start()]:
             return Span(things.start, counted.start())
     return span
+
+
+@lru_cache(maxsize=256)
+def _asks_for_a_list(question: str) -> bool:
+    return question_kind(fold(question), language(question)) == "list"
 
 
 def _with_things(text: str, counted: re.Match[str]) -> Span | None:

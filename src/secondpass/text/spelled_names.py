@@ -19,7 +19,7 @@ from secondpass.text.rarity import rarity
 from secondpass.text.terms import stem
 from secondpass.types import Span
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+(?:['’-][A-Za-z\u00c0-\u024f]+)*")
 _HAN_RUN = re.compile(f"[{HAN}]{{2,}}")
 _NOT_LETTERS = re.compile(r"[^a-z]")
 _RARE = 5.5
