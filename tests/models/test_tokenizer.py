@@ -72,7 +72,7 @@ def test_blank_lines_part_the_tokens_of_paragraphs(folder):
     tokenizer = TextTokenizer(folder)
     for text, encoded in zip(texts, tokenizer.encode(texts), strict=True):
         parts = [part.strip() for part in re.split(r"\n[^\S\n]*\n", text)]
-        counts = encoded.paragraphs(0, len(encoded))
+        [counts] = encoded.paragraphs([(0, len(encoded))])
         assert sum(counts) == len(encoded)
         said, first = [], 0
         for count in counts:
@@ -80,7 +80,12 @@ def test_blank_lines_part_the_tokens_of_paragraphs(folder):
             said.append(text[span.start : span.end].strip())
             first += count
         assert [one for one in said if one] == [one for one in parts if one]
-    assert EncodedText(np.arange(3)).paragraphs(0, 3) == (3,)
+        windows = [(first, min(first + 2, len(encoded))) for first in range(0, len(encoded), 2)]
+        ends = set(np.cumsum(counts).tolist())
+        for (first, end), part in zip(windows, encoded.paragraphs(windows), strict=True):
+            assert sum(part) == end - first
+            assert {first + done for done in np.cumsum(part)} - {first} == (ends & set(range(first + 1, end))) | {end}
+    assert EncodedText(np.arange(3)).paragraphs([(0, 3), (1, 3)]) == [(3,), (2,)]
 
 
 def test_offsets_are_kept_of_long_texts_only_when_asked(folder):

@@ -126,7 +126,8 @@ class CrossEncoderScorer:
         if not self._model.respells:
             return self._model.tokenizer.encode([query]) * len(passages)
         asked = [respelled(query, passage) for passage in passages]
-        encoded = dict(zip(dict.fromkeys(asked), self._model.tokenizer.encode(list(dict.fromkeys(asked))), strict=True))
+        unique = list(dict.fromkeys(asked))
+        encoded = dict(zip(unique, self._model.tokenizer.encode(unique), strict=True))
         return [encoded[one] for one in asked]
 
     def _begin(
@@ -147,9 +148,9 @@ class CrossEncoderScorer:
             for start, end in reading.windows
         ]
         paragraphs = [
-            one.paragraphs(*window) if self._points else ()
+            window
             for one, reading in zip(encoded, readings, strict=True)
-            for window in reading.windows
+            for window in (one.paragraphs(reading.windows) if self._points else [()] * len(reading.windows))
         ]
         computed = self._compute(pairs, paragraphs)
 

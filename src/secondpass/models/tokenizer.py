@@ -56,13 +56,16 @@ class EncodedText:
         piece = self.text[start:stop]
         return Span(start + len(piece) - len(piece.lstrip()), stop) if piece.strip() else Span(start, stop)
 
-    def paragraphs(self, first: int, end: int) -> tuple[int, ...]:
-        """Return how many of tokens ``[first, end)`` each paragraph has; blank lines part paragraphs."""
-        begins = [match.end() for match in _BLANK_LINE.finditer(self.text)] if self.offsets is not None else []
-        if self.offsets is None or not begins:
-            return (end - first,)
-        places = np.searchsorted(self.offsets[first:end, 0], begins)
-        return tuple(np.diff([0, *places.tolist(), end - first]).tolist())
+    def paragraphs(self, windows: Sequence[tuple[int, int]]) -> list[tuple[int, ...]]:
+        """Return how many tokens each paragraph has of each of ``windows`` ``[first, end)``; blank lines part them."""
+        if self.offsets is None:
+            return [(end - first,) for first, end in windows]
+        begins = [match.end() for match in _BLANK_LINE.finditer(self.text)]
+        starts = np.searchsorted(self.offsets[:, 0], begins)
+        return [
+            tuple(np.diff([first, *starts[(first < starts) & (starts < end)].tolist(), end]).tolist())
+            for first, end in windows
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,10 @@ _BY_NAME: dict[Language, re.Pattern[str]] = {
 }
 _NOUN_ZH = re.compile(r"(?:哪一?[个种家位款部座所项本首支国间条任名届份]?|什[么幺]|何种?)([\u4e00-\u9fff]{2})")
 _NOUN_EN = re.compile(r"\b(?:which|what)((?: [a-z-]+){1,4})")
-_AUXILIARY = frozenset("is are was were did does do has have had can could will would of in to for and or that".split())
+NO_NOUN = frozenset(
+    "is are was were do does did has have had can could will would should must of in on at to for and or that".split()
+)
+"""English words before which the name of what is asked for ends: which city is, how many dogs are."""
 _QUESTION_PATTERNS = {
     language: tuple((kind, re.compile(pattern)) for kind, pattern in table) for language, table in _QUESTIONS.items()
 }
@@ -147,7 +150,7 @@ def asked_noun(folded: str, language: Language) -> str:
         match = _NOUN_ZH.search(folded)
         return match[1] if match else ""
     match = _NOUN_EN.search(folded)
-    nouns = list(takewhile(lambda word: word not in _AUXILIARY, match[1].split())) if match else []
+    nouns = list(takewhile(lambda word: word not in NO_NOUN, match[1].split())) if match else []
     return nouns[-1] if nouns else ""
 
 
