@@ -33,7 +33,7 @@ layers: .venv-test/.ready
 
 .venv-test/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-test
-	.venv-test/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mteb,onnx,openvino,torch,train]'
+	.venv-test/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,amx,mteb,onnx,openvino,torch,train]'
 	touch $@
 
 clean:

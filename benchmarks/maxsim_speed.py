@@ -23,6 +23,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from secondpass.errors import SecondpassError
 from secondpass.models.maxsim import MaxSimName, open_maxsim, pack
 
 Array = np.ndarray
@@ -61,10 +62,13 @@ def peers(query: Array, passages: list[Array]) -> dict[str, Job]:
 def ours(query: Array, vectors: Array, lengths: list[int]) -> dict[str, Job]:
     packed = pack(vectors, lengths)
     jobs: dict[str, Job] = {"making the pack": lambda: pack(vectors, lengths)}
-    names: list[MaxSimName] = ["onnxruntime", "openvino", "numpy"]
+    names: list[MaxSimName] = ["amx", "onnxruntime", "openvino", "numpy"]
     for name in names:
-        if name == "numpy" or importlib.util.find_spec(name):
+        try:
             engine = open_maxsim(name)
+        except SecondpassError as error:
+            print(f"left out: {error}")
+        else:
             jobs[f"secondpass {name}"] = lambda engine=engine: engine.score(query, packed)
     return jobs
 

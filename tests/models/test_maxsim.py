@@ -4,15 +4,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secondpass.errors import MissingExtraError
-from secondpass.models import maxsim
+from secondpass.errors import InputError, MissingExtraError
+from secondpass.models import maxsim, maxsim_amx
 from secondpass.models.maxsim import LENGTH_MULTIPLE, MaxSimName, open_maxsim, pack, winning_window
+from secondpass.models.processor import instructions
 from secondpass.types import FloatArray
 
-ENGINES: list[MaxSimName] = ["onnxruntime", "openvino", "numpy"]
+HAS_TILES = "amx_bf16" in instructions()
+needs_tiles = pytest.mark.skipif(not HAS_TILES, reason="this processor has no amx_bf16")
+ENGINES = [pytest.param("amx", marks=needs_tiles), "onnxruntime", "openvino", "numpy"]
+TILE_ERROR = 3 * 2.0**-18
+"""The most that one product of unit vectors is off: what is left out of the fourth part, and two roundings."""
 
 
 def unit_vectors(generator: np.random.Generator, count: int, dimension: int) -> FloatArray:
@@ -32,8 +38,8 @@ def parts(vectors: FloatArray, lengths: list[int]) -> list[FloatArray]:
 @pytest.mark.parametrize("engine", ENGINES)
 @given(
     lengths=st.lists(st.integers(1, 70), min_size=1, max_size=30),
-    query_length=st.integers(1, 40),
-    dimension=st.sampled_from([3, 96, 128]),
+    query_length=st.integers(1, 70),
+    dimension=st.sampled_from([3, 96, 128, 200]),
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=25, deadline=None)
@@ -44,7 +50,8 @@ def test_scores_are_the_sums_of_the_maxima(
     vectors = unit_vectors(generator, sum(lengths), dimension)
     query = unit_vectors(generator, query_length, dimension)
     scores = open_maxsim(engine).score(query, pack(vectors, lengths))
-    np.testing.assert_allclose(scores, by_hand(query, parts(vectors, lengths)), atol=1e-5)
+    allowed = 2e-5 + (TILE_ERROR * query_length if engine == "amx" else 0)
+    np.testing.assert_allclose(scores, by_hand(query, parts(vectors, lengths)), atol=allowed, rtol=0)
     assert scores.dtype == np.float32
 
 
@@ -122,5 +129,49 @@ def test_without_the_other_engines_numpy_computes(monkeypatch: pytest.MonkeyPatc
     maxsim._open.cache_clear()
 
 
-def test_the_fastest_engine_that_is_installed_computes() -> None:
+def test_the_fastest_engine_that_computes_here_is_taken() -> None:
+    assert open_maxsim().name == ("amx" if HAS_TILES else "onnxruntime")
+
+
+def test_a_processor_without_the_instructions_takes_the_next_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maxsim, "instructions", lambda: frozenset({"avx2"}))
+    maxsim._open.cache_clear()
     assert open_maxsim().name == "onnxruntime"
+    with pytest.raises(InputError, match="no instructions amx_bf16"):
+        open_maxsim("amx")
+    maxsim._open.cache_clear()
+
+
+def test_a_system_that_permits_no_tiles_takes_the_next_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maxsim, "instructions", lambda: frozenset({"amx_bf16"}))
+    monkeypatch.setattr(maxsim_amx, "permit", lambda: False)
+    maxsim._open.cache_clear()
+    assert open_maxsim().name == "onnxruntime"
+    with pytest.raises(InputError, match="does not permit AMX"):
+        open_maxsim("amx")
+    maxsim._open.cache_clear()
+
+
+@needs_tiles
+def test_tiles_are_left_to_others_as_they_were() -> None:
+    """torch's bfloat16 products configure the tiles of a thread for themselves, before and after."""
+    generator = np.random.default_rng(7)
+    vectors, query = unit_vectors(generator, 64, 128), unit_vectors(generator, 32, 128)
+    packed = pack(vectors, [40, 24])
+    expected = by_hand(query, parts(vectors, [40, 24]))
+    left, right = (torch.from_numpy(unit_vectors(generator, 256, 512)).bfloat16() for _ in range(2))
+    product = left @ right.T
+    for _ in range(20):
+        np.testing.assert_allclose(open_maxsim("amx").score(query, packed), expected, atol=1e-4)
+        assert torch.equal(left @ right.T, product)
+
+
+@needs_tiles
+@given(scale=st.floats(2.0**-20, 2.0**20), seed=st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_vectors_of_any_length_are_within_the_bound_of_their_lengths(scale: float, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    vectors, query = unit_vectors(generator, 50, 64) * np.float32(scale), unit_vectors(generator, 32, 64)
+    scores = open_maxsim("amx").score(query, pack(vectors, [30, 20]))
+    expected = by_hand(query, parts(vectors, [30, 20]))
+    np.testing.assert_allclose(scores, expected, atol=32 * scale * (TILE_ERROR + 1e-6), rtol=0)

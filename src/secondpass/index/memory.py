@@ -75,7 +75,7 @@ class MemoryStore:
             rows = [entry.token_vectors for entry in self._entries.values() if entry.token_vectors is not None]
             vectors = np.concatenate([np.empty((0, query.shape[1]), np.float32), *rows])
             self._tokens = pack(vectors, [len(row) for row in rows])
-        scores = open_maxsim("numpy").score(query, self._tokens)
+        scores = open_maxsim().score(query, self._tokens)
         return self._best(scores, np.arange(len(scores)), top_k)
 
     def chunks_of(self, doc_id: str) -> list[Chunk]:

@@ -12,35 +12,40 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from secondpass.errors import MissingExtraError
+from secondpass.errors import InputError, MissingExtraError
+from secondpass.models.processor import instructions
 from secondpass.types import FloatArray
 
-MaxSimName = Literal["auto", "onnxruntime", "openvino", "numpy"]
+MaxSimName = Literal["auto", "amx", "onnxruntime", "openvino", "numpy"]
 Rows: TypeAlias = npt.NDArray[np.int64]
 
 LENGTH_MULTIPLE = 8
+_TILES = "amx_bf16"
 _BLOCK_ROWS = 4096  # the products of a block of so many vectors stay in a core's cache
 
 _ENGINES = {
+    "amx": ("llvmlite", "secondpass.models.maxsim_amx:open_group_scorer", "amx"),
     "onnxruntime": ("onnxruntime", "secondpass.models.maxsim_onnx:open_group_scorer", "onnx"),
     "openvino": ("openvino", "secondpass.models.maxsim_openvino:open_group_scorer", "openvino"),
 }
 """Name -> what must be installed, where it is made, the extra it comes with; the fastest first."""
 
-GroupScorer: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
-"""From a query, float32 [Q, D], and passages of one length, float32 [N, L, D], to their scores, float32 [N]."""
+GroupScorer: TypeAlias = Callable[[FloatArray], FloatArray]
+"""From passages of one length, float32 [N, L, D], to their scores, float32 [N]."""
+QueryScorer: TypeAlias = Callable[[FloatArray], GroupScorer]
+"""From a query, float32 [Q, D], to what scores passages for it, in one thread."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PassageGroup:
-    """Passages of one length: ``indices`` int64 [n] says which, ``vectors`` float32 [n, L, D]."""
+    """Passages of one length: ``indices`` int64 [n] says which, ``vectors`` float32 [n, L, D]; L is a multiple of 8."""
 
     indices: Rows
     vectors: FloatArray
@@ -79,25 +84,29 @@ def pack(vectors: FloatArray, lengths: Sequence[int]) -> PackedPassages:
     starts = np.cumsum(sizes) - sizes
     padded = -(-sizes // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
     groups: list[PassageGroup] = []
+    rows = np.empty((int(padded.sum()), vectors.shape[1]), np.float32)  # one after the other, as they will be read
+    filled = 0
     for length in np.unique(padded).tolist():
         members = np.flatnonzero(padded == length)
         step = max(1, _BLOCK_ROWS // length)
         for first in range(0, len(members), step):
             indices = members[first : first + step]
             within = np.minimum(np.arange(length), sizes[indices, None] - 1)  # (n, L)
-            groups.append(PassageGroup(indices, vectors[starts[indices, None] + within]))
+            group = rows[filled : filled + within.size].reshape(*within.shape, -1)
+            np.take(vectors, starts[indices, None] + within, axis=0, out=group, mode="clip")  # clip: at once
+            groups.append(PassageGroup(indices, group))
+            filled += within.size
     return PackedPassages(len(sizes), tuple(groups))
 
 
 def open_maxsim(name: MaxSimName = "auto") -> MaxSim:
-    """Return the engine of this name; ``auto`` takes the fastest that is installed, and numpy is always there.
+    """Return the engine of this name; ``auto`` takes the fastest that computes here, and numpy always does.
 
     Raises:
         MissingExtraError: the named engine is not installed.
+        InputError: the machine lacks the named engine's instructions.
     """
-    if name == "auto":
-        return _open(next((known for known, (package, _, _) in _ENGINES.items() if find_spec(package)), "numpy"))
-    return _open(name)
+    return _open(_fastest() if name == "auto" else name)
 
 
 def winning_window(query: FloatArray, vectors: FloatArray, window_lengths: Sequence[int]) -> int:
@@ -113,24 +122,37 @@ def winning_window(query: FloatArray, vectors: FloatArray, window_lengths: Seque
 class _GroupedMaxSim:
     """MaxSim by a function that scores one group."""
 
-    def __init__(self, name: str, score_group: GroupScorer) -> None:
+    def __init__(self, name: str, prepare: QueryScorer) -> None:
         self.name = name
-        self._score_group = score_group
+        self._prepare = prepare
 
     def score(self, query: FloatArray, passages: PackedPassages) -> FloatArray:
         """Return the MaxSim of ``query`` (float32 [Q, D]) with every passage, float32 [N]."""
         scores = np.zeros(passages.count, np.float32)
-        contiguous = np.ascontiguousarray(query, dtype=np.float32)
+        score_group = self._prepare(np.ascontiguousarray(query, dtype=np.float32))
         for group in passages.groups:
-            scores[group.indices] = self._score_group(contiguous, group.vectors)
+            scores[group.indices] = score_group(group.vectors)
         return scores
+
+
+def _fastest() -> str:
+    """Return the first engine that is installed and that this machine can compute with."""
+    for name, (package, _, _) in _ENGINES.items():
+        if find_spec(package) is not None:
+            try:
+                return _open(name).name
+            except InputError:
+                continue
+    return "numpy"
 
 
 @cache
 def _open(name: str) -> MaxSim:
     if name == "numpy":
-        return _GroupedMaxSim("numpy", _score_group)
+        return _GroupedMaxSim("numpy", lambda query: partial(_score_group, query))
     package, place, extra = _ENGINES[name]
+    if name == "amx" and _TILES not in instructions():
+        raise InputError(f"MaxSim by amx: this processor has no instructions {_TILES}; the other engines compute here.")
     if find_spec(package) is None:
         raise MissingExtraError(f"MaxSim by {name}", extra)
     module, _, attribute = place.partition(":")

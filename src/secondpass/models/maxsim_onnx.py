@@ -6,23 +6,28 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from secondpass.models.maxsim import GroupScorer
+from secondpass.models.maxsim import GroupScorer, QueryScorer
 from secondpass.types import FloatArray
 
 _OPSET, _IR_VERSION = 18, 9
 
 
-def open_group_scorer() -> GroupScorer:
-    """Return a function that scores one group; it computes on one thread, whoever calls."""
+def open_group_scorer() -> QueryScorer:
+    """Return a function that prepares a query; what it returns computes on one thread, whoever calls."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(_graph(), options, providers=["CPUExecutionProvider"])
 
-    def score_group(query: FloatArray, vectors: FloatArray) -> FloatArray:
-        scores: FloatArray = session.run(None, {"passages": vectors, "query": np.ascontiguousarray(query.T)})[0]
-        return scores
+    def prepare(query: FloatArray) -> GroupScorer:
+        columns = np.ascontiguousarray(query.T)
 
-    return score_group
+        def score_group(vectors: FloatArray) -> FloatArray:
+            scores: FloatArray = session.run(None, {"passages": vectors, "query": columns})[0]
+            return scores
+
+        return score_group
+
+    return prepare
 
 
 def _graph() -> bytes:

@@ -8,15 +8,15 @@ import numpy as np
 import openvino
 from openvino import opset13
 
-from secondpass.models.maxsim import GroupScorer
+from secondpass.models.maxsim import GroupScorer, QueryScorer
 from secondpass.models.openvino_core import shared_core
 from secondpass.types import FloatArray
 
 _SETTINGS = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1}
 
 
-def open_group_scorer() -> GroupScorer:
-    """Return a function that scores one group; it computes on one thread, one caller after the other."""
+def open_group_scorer() -> QueryScorer:
+    """Return a function that prepares a query; what it returns computes on one thread, one caller after the other."""
     passages = opset13.parameter([-1, -1, -1], np.float32)  # [N, L, D]
     query_columns = opset13.parameter([-1, -1], np.float32)  # [D, Q]
     axis = opset13.constant(np.array([1], np.int64))
@@ -25,13 +25,18 @@ def open_group_scorer() -> GroupScorer:
     compiled = shared_core().compile_model(model, "CPU", _SETTINGS)
     local = threading.local()
 
-    def score_group(query: FloatArray, vectors: FloatArray) -> FloatArray:
+    def prepare(query: FloatArray) -> GroupScorer:
         if not hasattr(local, "request"):
             local.request = compiled.create_infer_request()
-        # Not by `infer`, which says nothing where memory runs out and leaves the scores of the group before.
-        local.request.start_async({0: vectors, 1: np.ascontiguousarray(query.T)}, share_inputs=True)
-        local.request.wait()
-        scores: FloatArray = np.array(local.request.get_output_tensor(0).data, dtype=np.float32)
-        return scores
+        request, columns = local.request, np.ascontiguousarray(query.T)
 
-    return score_group
+        def score_group(vectors: FloatArray) -> FloatArray:
+            # Not by `infer`, which says nothing where memory runs out and leaves the scores of the group before.
+            request.start_async({0: vectors, 1: columns}, share_inputs=True)
+            request.wait()
+            scores: FloatArray = np.array(request.get_output_tensor(0).data, dtype=np.float32)
+            return scores
+
+        return score_group
+
+    return prepare
