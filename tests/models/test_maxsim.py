@@ -97,7 +97,8 @@ def test_a_pack_holds_every_passage_once_and_pads_with_its_own_vectors(lengths: 
     indices = np.concatenate([group.indices for group in packed.groups])
     assert sorted(indices.tolist()) == list(range(len(lengths)))
     for group in packed.groups:
-        assert (group.vectors == group.indices[:, None, None]).all()
+        assert (group.vectors[..., :1] == group.indices[:, None, None]).all()
+        assert not group.vectors[..., 1:].any()
         padding = group.vectors.shape[1] - np.array(lengths)[group.indices]
         assert ((padding >= 0) & (padding < LENGTH_MULTIPLE)).all()
 

@@ -4,7 +4,8 @@
 
 Passages are packed once and scored by many queries. A pack groups passages of equal length, so that one matrix product
 and one maximum do a whole group; lengths are made equal by repeating a passage's own last vector, which changes no
-maximum: there is no mask, and nothing that a mask could let through. What else was tried stands in docs/log.md.
+maximum: there is no mask, and nothing that a mask could let through. Vectors are made longer by zeros, up to a multiple
+of 32 numbers. What else was tried stands in docs/log.md.
 """
 
 from __future__ import annotations
@@ -26,37 +27,53 @@ from secondpass.types import FloatArray
 MaxSimName = Literal["auto", "amx", "onnxruntime", "openvino", "numpy"]
 Rows: TypeAlias = npt.NDArray[np.int64]
 
-LENGTH_MULTIPLE = 8
+LENGTH_MULTIPLE, DIMENSION_MULTIPLE = 8, 32
 _TILES = "amx_bf16"
 _BLOCK_ROWS = 4096  # the products of a block of so many vectors stay in a core's cache
 
 _ENGINES = {
-    "amx": ("llvmlite", "secondpass.models.maxsim_amx:open_group_scorer", "amx"),
-    "onnxruntime": ("onnxruntime", "secondpass.models.maxsim_onnx:open_group_scorer", "onnx"),
-    "openvino": ("openvino", "secondpass.models.maxsim_openvino:open_group_scorer", "openvino"),
+    "amx": ("llvmlite", "secondpass.models.maxsim_amx:AmxMaxSim", "amx"),
+    "onnxruntime": ("onnxruntime", "secondpass.models.maxsim_onnx:open_onnx_maxsim", "onnx"),
+    "openvino": ("openvino", "secondpass.models.maxsim_openvino:open_openvino_maxsim", "openvino"),
 }
 """Name -> what must be installed, where it is made, the extra it comes with; the fastest first."""
 
 GroupScorer: TypeAlias = Callable[[FloatArray], FloatArray]
-"""From passages of one length, float32 [N, L, D], to their scores, float32 [N]."""
+"""From passages of one length, float32 [n, L, D], to their scores, float32 [n]."""
 QueryScorer: TypeAlias = Callable[[FloatArray], GroupScorer]
 """From a query, float32 [Q, D], to what scores passages for it, in one thread."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PassageGroup:
-    """Passages of one length: ``indices`` int64 [n] says which, ``vectors`` float32 [n, L, D]; L is a multiple of 8."""
+    """Passages of one length: ``indices`` int64 [n] says which, ``vectors`` float32 [n, L, D]."""
 
     indices: Rows
     vectors: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PackedPassages:
-    """The token vectors of ``count`` passages, ready to be scored."""
+    """The token vectors of ``count`` passages, ready to be scored.
 
-    count: int
+    ``vectors``, float32 [T, D], are those of all groups one after the other, D a multiple of 32. ``order``, int64 [N],
+    are the passages in that order; ``ends``, int64 [N], the rows at which they end, each a multiple of 8.
+    """
+
+    vectors: FloatArray
     groups: tuple[PassageGroup, ...]
+    order: Rows
+    ends: Rows
+
+    @property
+    def count(self) -> int:
+        """The number of passages."""
+        return len(self.order)
+
+    def same_width(self, query: FloatArray) -> FloatArray:
+        """Return ``query``, float32 [Q, D], with as many numbers a vector as the passages have here, contiguous."""
+        missing = self.vectors.shape[1] - query.shape[1]
+        return np.pad(np.asarray(query, np.float32), ((0, 0), (0, missing)))
 
 
 class MaxSim(Protocol):
@@ -83,8 +100,10 @@ def pack(vectors: FloatArray, lengths: Sequence[int]) -> PackedPassages:
         raise ValueError(f"{len(vectors)} vectors cannot be {len(sizes)} passages of {sizes.tolist()[:10]}... vectors")
     starts = np.cumsum(sizes) - sizes
     padded = -(-sizes // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+    dimension = vectors.shape[1]
     groups: list[PassageGroup] = []
-    rows = np.empty((int(padded.sum()), vectors.shape[1]), np.float32)  # one after the other, as they will be read
+    rows = np.empty((int(padded.sum()), -(-dimension // DIMENSION_MULTIPLE) * DIMENSION_MULTIPLE), np.float32)
+    rows[:, dimension:] = 0
     filled = 0
     for length in np.unique(padded).tolist():
         members = np.flatnonzero(padded == length)
@@ -93,10 +112,11 @@ def pack(vectors: FloatArray, lengths: Sequence[int]) -> PackedPassages:
             indices = members[first : first + step]
             within = np.minimum(np.arange(length), sizes[indices, None] - 1)  # (n, L)
             group = rows[filled : filled + within.size].reshape(*within.shape, -1)
-            np.take(vectors, starts[indices, None] + within, axis=0, out=group, mode="clip")  # clip: at once
+            np.take(vectors, starts[indices, None] + within, axis=0, out=group[..., :dimension], mode="clip")
             groups.append(PassageGroup(indices, group))
             filled += within.size
-    return PackedPassages(len(sizes), tuple(groups))
+    order = np.concatenate([group.indices for group in groups]) if groups else np.empty(0, np.int64)
+    return PackedPassages(rows, tuple(groups), order, np.cumsum(padded[order]))
 
 
 def open_maxsim(name: MaxSimName = "auto") -> MaxSim:
@@ -119,8 +139,8 @@ def winning_window(query: FloatArray, vectors: FloatArray, window_lengths: Seque
     return int(np.bincount(windows, weights=similarities.max(axis=1), minlength=len(window_lengths)).argmax())
 
 
-class _GroupedMaxSim:
-    """MaxSim by a function that scores one group."""
+class GroupedMaxSim:
+    """MaxSim by a function that scores one group after the other."""
 
     def __init__(self, name: str, prepare: QueryScorer) -> None:
         self.name = name
@@ -129,7 +149,7 @@ class _GroupedMaxSim:
     def score(self, query: FloatArray, passages: PackedPassages) -> FloatArray:
         """Return the MaxSim of ``query`` (float32 [Q, D]) with every passage, float32 [N]."""
         scores = np.zeros(passages.count, np.float32)
-        score_group = self._prepare(np.ascontiguousarray(query, dtype=np.float32))
+        score_group = self._prepare(passages.same_width(query))
         for group in passages.groups:
             scores[group.indices] = score_group(group.vectors)
         return scores
@@ -149,14 +169,15 @@ def _fastest() -> str:
 @cache
 def _open(name: str) -> MaxSim:
     if name == "numpy":
-        return _GroupedMaxSim("numpy", lambda query: partial(_score_group, query))
+        return GroupedMaxSim("numpy", lambda query: partial(_score_group, query))
     package, place, extra = _ENGINES[name]
     if name == "amx" and _TILES not in instructions():
         raise InputError(f"MaxSim by amx: this processor has no instructions {_TILES}; the other engines compute here.")
     if find_spec(package) is None:
         raise MissingExtraError(f"MaxSim by {name}", extra)
     module, _, attribute = place.partition(":")
-    return _GroupedMaxSim(name, getattr(importlib.import_module(module), attribute)())
+    opened: MaxSim = getattr(importlib.import_module(module), attribute)()
+    return opened
 
 
 def _score_group(query: FloatArray, vectors: FloatArray) -> FloatArray:

@@ -20,12 +20,12 @@ from llvmlite import ir
 from secondpass.errors import InputError
 from secondpass.models.amx_tiles import FEATURES, ROW_BYTES, TILE_BYTES, Tiles, permit, whole_tiles
 from secondpass.models.machine_code import Code, Whole, compiled
-from secondpass.models.maxsim import LENGTH_MULTIPLE, GroupScorer, QueryScorer
+from secondpass.models.maxsim import DIMENSION_MULTIPLE, LENGTH_MULTIPLE, PackedPassages
 from secondpass.types import FloatArray
 
 BLOCK = 32
 """So many vectors of passages, and as many of the query, have their products computed together, in four tiles."""
-STEP = 32
+STEP = DIMENSION_MULTIPLE
 """So many numbers of a vector one instruction multiplies."""
 
 _NUMBER_BYTES = 4
@@ -40,42 +40,42 @@ _PRODUCTS = _REST + 2 * TILE_BYTES
 _NEAREST = _PRODUCTS + 4 * TILE_BYTES
 _CONFIGURATION = _NEAREST + _PRODUCT_ROW
 _OTHERS_CONFIGURATION = _CONFIGURATION + 64
-_ROOM = _OTHERS_CONFIGURATION + 64
+_PASSAGE = _OTHERS_CONFIGURATION + 64  # the number of the one that is read
+_ROOM = _PASSAGE + 8
 
 _INT, _FLOAT = ir.IntType(32), ir.FloatType()
 _NUMBERS, _FLOATS, _HALVES = ir.VectorType(_INT, 16), ir.VectorType(_FLOAT, 16), ir.VectorType(ir.IntType(16), 32)
 _ROW = ir.VectorType(_FLOAT, BLOCK)
 
 
-def open_group_scorer() -> QueryScorer:
-    """Return a function that prepares a query; what it returns computes on one thread.
+class AmxMaxSim:
+    """MaxSim that computes on one thread, whoever calls.
 
     Raises:
         InputError: the system does not let this process use the instructions.
     """
-    if not permit():
-        raise InputError("MaxSim by amx: the system does not permit AMX here (Linux 5.16 and newer do).")
-    score_block = compiled(_write_scores, arguments=7, features=FEATURES)
 
-    def prepare(query: FloatArray) -> GroupScorer:
-        blocks = [_query_tiles(query[first : first + BLOCK]) for first in range(0, len(query), BLOCK)]
-        missing = -query.shape[1] % STEP
+    name = "amx"
+
+    def __init__(self) -> None:
+        if not permit():
+            raise InputError("MaxSim by amx: the system does not permit AMX here (Linux 5.16 and newer do).")
+        self._score_block = compiled(_write_scores, arguments=7, features=FEATURES)
+
+    def score(self, query: FloatArray, passages: PackedPassages) -> FloatArray:
+        """Return the MaxSim of ``query`` (float32 [Q, D]) with every passage, float32 [N]."""
+        wide = passages.same_width(query)
         room = _aligned(_ROOM)
         room[_CONFIGURATION:_OTHERS_CONFIGURATION] = whole_tiles()
-
-        def score_group(vectors: FloatArray) -> FloatArray:
-            padded = np.pad(vectors, ((0, 0), (0, 0), (0, missing))) if missing else np.ascontiguousarray(vectors)
-            count, length, dimension = padded.shape
-            total, scores = np.zeros(count, np.float32), np.empty(count, np.float32)
-            for block in blocks:
-                places = (one.ctypes.data for one in (padded, block, scores, room))
-                score_block(*places, count * length, length, dimension // STEP)
-                total += scores
-            return total
-
-        return score_group
-
-    return prepare
+        rows, dimension = passages.vectors.shape
+        scores = np.zeros(passages.count, np.float32)
+        of_block = np.empty(passages.count, np.float32)  # in the order of the pack
+        for first in range(0, len(wide), BLOCK):
+            tiles = _query_tiles(wide[first : first + BLOCK])
+            places = [one.ctypes.data for one in (passages.vectors, tiles, passages.ends, of_block, room)]
+            self._score_block(*places, rows, dimension // STEP)
+            scores[passages.order] += of_block
+        return scores
 
 
 def _query_tiles(query: FloatArray) -> npt.NDArray[np.uint8]:
@@ -83,8 +83,7 @@ def _query_tiles(query: FloatArray) -> npt.NDArray[np.uint8]:
 
     Vectors of zeros fill up what is missing: their nearest products are 0 and change no sum.
     """
-    count, dimension = query.shape
-    whole = np.pad(query, ((0, BLOCK - count), (0, -dimension % STEP)))
+    whole = np.pad(query, ((0, BLOCK - len(query)), (0, 0)))
     parts = [part.reshape(2, 16, -1, 16, 2) for part in _parts(whole)]  # halves, columns, steps, pairs, one of a pair
     tiles = np.stack([part.transpose(2, 0, 3, 1, 4) for part in parts], axis=1)
     found = _aligned(tiles.nbytes)
@@ -110,14 +109,16 @@ def _aligned(size: int) -> npt.NDArray[np.uint8]:
 def _write_scores(code: Code) -> None:
     """Write the code that computes the MaxSim of passages with 32 query vectors.
 
-    Its arguments: the ``vectors`` of passages, float32 [rows, 32 x steps]; the ``query``, see `_query_tiles`; where the
-    ``scores`` go, float32 [rows / length]; ``room``; ``rows``; the passages' ``length``, a multiple of 8; ``steps``.
+    Its arguments: the ``vectors`` of passages, float32 [rows, 32 x steps]; the ``query``, see `_query_tiles`; ``ends``,
+    int64 [N], where each passage ends, at multiples of 8; where the ``scores`` go, float32 [N]; ``room``; ``rows``;
+    ``steps``.
     """
-    vectors, query, scores, room, rows, length, steps = code.arguments
+    vectors, query, ends, scores, room, rows, steps = code.arguments
     tiles = Tiles(code)
     tiles.save_configuration(room + _OTHERS_CONFIGURATION)
     tiles.configure(room + _CONFIGURATION)
     _forget_nearest(code, room + _NEAREST)
+    code.write_whole(room + _PASSAGE, 0)
     row_bytes = steps * STEP * _NUMBER_BYTES
     with code.loop((rows + BLOCK - 1) // BLOCK) as block:
         place = vectors + block * BLOCK * row_bytes
@@ -140,13 +141,14 @@ def _write_scores(code: Code) -> None:
             upper, left = tile < 2, tile % 2 == 0
             corner = (0 if upper else 16 * _PRODUCT_ROW) + (0 if left else ROW_BYTES)
             tiles.store(tile, room + _PRODUCTS + corner, _PRODUCT_ROW)
-        with code.loop(here // LENGTH_MULTIPLE) as part_of_passage:
-            _keep_nearest(code, room + _PRODUCTS + part_of_passage * LENGTH_MULTIPLE * _PRODUCT_ROW, room + _NEAREST)
-            done = block * BLOCK + part_of_passage * LENGTH_MULTIPLE + LENGTH_MULTIPLE
-            passage = done // length
-            with code.when((passage * length).equals(done)):
-                _add_up(code, room + _NEAREST, scores + (passage - 1) * _NUMBER_BYTES)
+        with code.loop(here // LENGTH_MULTIPLE) as part:
+            _keep_nearest(code, room + _PRODUCTS + part * LENGTH_MULTIPLE * _PRODUCT_ROW, room + _NEAREST)
+            passage = code.read_whole(room + _PASSAGE)
+            done = block * BLOCK + part * LENGTH_MULTIPLE + LENGTH_MULTIPLE
+            with code.when(done.equals(code.read_whole(ends + passage * 8))):
+                _add_up(code, room + _NEAREST, scores + passage * _NUMBER_BYTES)
                 _forget_nearest(code, room + _NEAREST)
+                code.write_whole(room + _PASSAGE, passage + 1)
     tiles.configure(room + _OTHERS_CONFIGURATION)
 
 

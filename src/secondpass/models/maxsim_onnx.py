@@ -6,14 +6,14 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from secondpass.models.maxsim import GroupScorer, QueryScorer
+from secondpass.models.maxsim import GroupedMaxSim, GroupScorer
 from secondpass.types import FloatArray
 
 _OPSET, _IR_VERSION = 18, 9
 
 
-def open_group_scorer() -> QueryScorer:
-    """Return a function that prepares a query; what it returns computes on one thread, whoever calls."""
+def open_onnx_maxsim() -> GroupedMaxSim:
+    """Return MaxSim that computes on one thread, whoever calls."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(_graph(), options, providers=["CPUExecutionProvider"])
@@ -27,7 +27,7 @@ def open_group_scorer() -> QueryScorer:
 
         return score_group
 
-    return prepare
+    return GroupedMaxSim("onnxruntime", prepare)
 
 
 def _graph() -> bytes:

@@ -8,15 +8,15 @@ import numpy as np
 import openvino
 from openvino import opset13
 
-from secondpass.models.maxsim import GroupScorer, QueryScorer
+from secondpass.models.maxsim import GroupedMaxSim, GroupScorer
 from secondpass.models.openvino_core import shared_core
 from secondpass.types import FloatArray
 
 _SETTINGS = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1}
 
 
-def open_group_scorer() -> QueryScorer:
-    """Return a function that prepares a query; what it returns computes on one thread, one caller after the other."""
+def open_openvino_maxsim() -> GroupedMaxSim:
+    """Return MaxSim that computes on one thread, one caller after the other."""
     passages = opset13.parameter([-1, -1, -1], np.float32)  # [N, L, D]
     query_columns = opset13.parameter([-1, -1], np.float32)  # [D, Q]
     axis = opset13.constant(np.array([1], np.int64))
@@ -39,4 +39,4 @@ def open_group_scorer() -> QueryScorer:
 
         return score_group
 
-    return prepare
+    return GroupedMaxSim("openvino", prepare)
