@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secondpass.errors import InputError, MissingExtraError
-from secondpass.models import maxsim, maxsim_amx
+from secondpass.models import maxsim, processor
 from secondpass.models.maxsim import LENGTH_MULTIPLE, MaxSimName, open_maxsim, pack, winning_window
 from secondpass.models.processor import instructions
 from secondpass.types import FloatArray
@@ -135,7 +135,7 @@ def test_the_fastest_engine_that_computes_here_is_taken() -> None:
 
 
 def test_a_processor_without_the_instructions_takes_the_next_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maxsim, "instructions", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(processor, "instructions", lambda: frozenset({"avx2"}))
     maxsim._open.cache_clear()
     assert open_maxsim().name == "onnxruntime"
     with pytest.raises(InputError, match="no instructions amx_bf16"):
@@ -144,11 +144,11 @@ def test_a_processor_without_the_instructions_takes_the_next_engine(monkeypatch:
 
 
 def test_a_system_that_permits_no_tiles_takes_the_next_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maxsim, "instructions", lambda: frozenset({"amx_bf16"}))
-    monkeypatch.setattr(maxsim_amx, "permit", lambda: False)
+    monkeypatch.setattr(processor, "instructions", lambda: frozenset({"amx_bf16"}))
+    monkeypatch.setattr(processor, "_permitted", lambda: False)
     maxsim._open.cache_clear()
     assert open_maxsim().name == "onnxruntime"
-    with pytest.raises(InputError, match="does not permit AMX"):
+    with pytest.raises(InputError, match="does not permit amx_bf16"):
         open_maxsim("amx")
     maxsim._open.cache_clear()
 

@@ -7,39 +7,49 @@ chapter 3.
 
 from __future__ import annotations
 
-import ctypes
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 
-from secondpass.models.machine_code import Code, Whole
+from secondpass.models.machine_code import Code, Whole, value_of
 
 TILE_ROWS, ROW_BYTES, TILE_BYTES = 16, 64, 1024
+ROOM_START = 128
+"""Two configurations stand at the beginning of a `new_room`: ours, and that of others while ours is in force."""
 FEATURES = "+amx-tile,+amx-bf16"
 """What LLVM calls the instructions, for `machine_code.compiled`."""
 
-_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA = 158, 0x1023, 18  # Linux, Documentation/arch/x86/xstate.rst
 _BYTE, _NOTHING = ir.IntType(8), ir.VoidType()
 
 
-def permit() -> bool:
-    """Ask Linux to let this process use tiles, and say whether it does; asking twice does no harm."""
-    if sys.platform != "linux":
-        return False
-    refused: int = ctypes.CDLL(None).syscall(_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA)
-    return refused == 0
+def new_room(size: int) -> npt.NDArray[np.uint8]:
+    """Return room for a function that computes with tiles: after `ROOM_START`, ``size`` bytes of zeros of its own."""
+    room = aligned(ROOM_START + size)
+    room[0] = 1  # the palette; then the configuration in which all eight tiles are whole
+    room[16:32].view(np.uint16)[:] = ROW_BYTES
+    room[48:56] = TILE_ROWS
+    return room
 
 
-def whole_tiles() -> npt.NDArray[np.uint8]:
-    """Return the configuration in which all eight tiles are whole, uint8 [64]."""
-    setting = np.zeros(64, np.uint8)
-    setting[0] = 1  # the palette
-    setting[16:32].view(np.uint16)[:] = ROW_BYTES
-    setting[48:56] = TILE_ROWS
-    return setting
+def aligned(size: int) -> npt.NDArray[np.uint8]:
+    """Return ``size`` bytes of zeros that begin at a multiple of 64."""
+    raw = np.zeros(size + ROW_BYTES, np.uint8)
+    start = -raw.ctypes.data % ROW_BYTES
+    return raw[start : start + size]
+
+
+@contextmanager
+def configured(code: Code, room: Whole) -> Iterator[Tiles]:
+    """Give the tiles to what the block writes, and afterwards leave them as others had configured them."""
+    tiles = Tiles(code)
+    tiles.save_configuration(room + 64)
+    tiles.configure(room)
+    yield tiles
+    tiles.configure(room + 64)
 
 
 class Tiles:
@@ -60,17 +70,13 @@ class Tiles:
         """Set ``tile`` to zero."""
         self._write("tilezero", _number(tile))
 
-    def load(self, tile: int, address: Whole, stride: int = ROW_BYTES) -> None:
+    def load(self, tile: int, address: Whole, stride: Whole | int = ROW_BYTES) -> None:
         """Read the rows of ``tile`` from ``address``, each ``stride`` bytes after the one before."""
-        self._write(
-            "tileloadd64", _number(tile), self._code.pointer(address, _BYTE), ir.Constant(ir.IntType(64), stride)
-        )
+        self._write("tileloadd64", _number(tile), self._code.pointer(address, _BYTE), value_of(stride))
 
-    def store(self, tile: int, address: Whole, stride: int = ROW_BYTES) -> None:
+    def store(self, tile: int, address: Whole, stride: Whole | int = ROW_BYTES) -> None:
         """Write the rows of ``tile`` to ``address``, each ``stride`` bytes after the one before."""
-        self._write(
-            "tilestored64", _number(tile), self._code.pointer(address, _BYTE), ir.Constant(ir.IntType(64), stride)
-        )
+        self._write("tilestored64", _number(tile), self._code.pointer(address, _BYTE), value_of(stride))
 
     def add_product(self, total: int, left: int, right: int) -> None:
         """Add the product of two tiles of bfloat16 to ``total``, float32 [16, 16].

@@ -39,29 +39,29 @@ class Whole:
 
     def __add__(self, other: Whole | int) -> Whole:
         """Write an addition."""
-        return Whole(self.builder, self.builder.add(self.value, _value(other)))
+        return Whole(self.builder, self.builder.add(self.value, value_of(other)))
 
     def __sub__(self, other: Whole | int) -> Whole:
         """Write a subtraction."""
-        return Whole(self.builder, self.builder.sub(self.value, _value(other)))
+        return Whole(self.builder, self.builder.sub(self.value, value_of(other)))
 
     def __mul__(self, other: Whole | int) -> Whole:
         """Write a multiplication."""
-        return Whole(self.builder, self.builder.mul(self.value, _value(other)))
+        return Whole(self.builder, self.builder.mul(self.value, value_of(other)))
 
     def __floordiv__(self, other: Whole | int) -> Whole:
         """Write a division of numbers that are not negative."""
-        return Whole(self.builder, self.builder.udiv(self.value, _value(other)))
+        return Whole(self.builder, self.builder.udiv(self.value, value_of(other)))
 
     def at_most(self, other: Whole | int) -> Whole:
         """Write the choice of the smaller one."""
-        value = _value(other)
+        value = value_of(other)
         smaller = self.builder.icmp_signed("<", self.value, value)
         return Whole(self.builder, self.builder.select(smaller, self.value, value))
 
     def equals(self, other: Whole | int) -> Any:
         """Write a comparison, for `Code.when`."""
-        return self.builder.icmp_signed("==", self.value, _value(other))
+        return self.builder.icmp_signed("==", self.value, value_of(other))
 
 
 class Code:
@@ -82,7 +82,7 @@ class Code:
 
     def write_whole(self, address: Whole, number: Whole | int) -> None:
         """Write the writing of a whole number of 64 bits."""
-        self.builder.store(_value(number), self.pointer(address, _LONG))
+        self.builder.store(value_of(number), self.pointer(address, _LONG))
 
     def call(self, name: str, kind: Any, values: list[Any]) -> Any:
         """Write the instruction that LLVM calls ``name``; it returns a ``kind``."""
@@ -96,7 +96,7 @@ class Code:
         """Write what the block writes as a loop of ``count`` rounds, and give the number of the round, from 0."""
         builder = self.builder
         start, body, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
-        total = _value(count)
+        total = value_of(count)
         builder.cbranch(builder.icmp_signed(">", total, ir.Constant(_LONG, 0)), body, after)
         builder.position_at_end(body)
         turn = builder.phi(_LONG)
@@ -131,7 +131,8 @@ def compiled(write: Callable[[Code], None], arguments: int, features: str = "") 
     return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arguments)(engine.get_function_address(_NAME))
 
 
-def _value(number: Whole | int) -> Any:
+def value_of(number: Whole | int) -> Any:
+    """Return what llvmlite knows a whole number by."""
     return number.value if isinstance(number, Whole) else ir.Constant(_LONG, number)
 
 

@@ -21,14 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from secondpass.errors import InputError, MissingExtraError
-from secondpass.models.processor import instructions
+from secondpass.models.processor import ask_for_tiles
 from secondpass.types import FloatArray
 
 MaxSimName = Literal["auto", "amx", "onnxruntime", "openvino", "numpy"]
 Rows: TypeAlias = npt.NDArray[np.int64]
 
 LENGTH_MULTIPLE, DIMENSION_MULTIPLE = 8, 32
-_TILES = "amx_bf16"
 _BLOCK_ROWS = 4096  # the products of a block of so many vectors stay in a core's cache
 
 _ENGINES = {
@@ -171,8 +170,8 @@ def _open(name: str) -> MaxSim:
     if name == "numpy":
         return GroupedMaxSim("numpy", lambda query: partial(_score_group, query))
     package, place, extra = _ENGINES[name]
-    if name == "amx" and _TILES not in instructions():
-        raise InputError(f"MaxSim by amx: this processor has no instructions {_TILES}; the other engines compute here.")
+    if name == "amx":
+        ask_for_tiles("MaxSim by amx")
     if find_spec(package) is None:
         raise MissingExtraError(f"MaxSim by {name}", extra)
     module, _, attribute = place.partition(":")

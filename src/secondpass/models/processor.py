@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from functools import cache
 from pathlib import Path
+
+from secondpass.errors import InputError
 
 _FILE = Path("/proc/cpuinfo")
 _LISTS = ("flags", "Features")  # x86, ARM
@@ -11,6 +15,9 @@ BF16 = ("amx_bf16", "avx512_bf16", "bf16", "svebf16")
 """Any of these computes products of bfloat16."""
 WIDE_INT8 = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")
 """Any of these adds products of 8 bits up in 32; others go through 16 bits, where large sums are cut off."""
+TILES = "amx_bf16"
+"""Matrix instructions of Intel's processors; a process must ask for them."""
+_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA = 158, 0x1023, 18  # Linux, Documentation/arch/x86/xstate.rst
 
 
 @cache
@@ -33,3 +40,22 @@ def largest_weight() -> int:
 def lacks(sets: tuple[str, ...]) -> bool:
     """Say whether the processor surely has none of ``sets``."""
     return bool(instructions()) and instructions().isdisjoint(sets)
+
+
+def ask_for_tiles(what: str) -> None:
+    """Have this process permitted to use `TILES` for ``what``; asking twice does no harm.
+
+    Raises:
+        InputError: the processor has no such instructions, or the system does not let this process use them.
+    """
+    if TILES not in instructions():
+        raise InputError(f"{what}: this processor has no instructions {TILES}; the other engines compute here.")
+    if not _permitted():
+        raise InputError(f"{what}: the system does not permit {TILES} here (Linux 5.16 and newer do).")
+
+
+def _permitted() -> bool:
+    if sys.platform != "linux":
+        return False
+    refused: int = ctypes.CDLL(None).syscall(_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA)
+    return refused == 0
