@@ -137,3 +137,13 @@ def test_doctor_imports_nothing_heavy() -> None:
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_processor_with_tiles_is_told_what_would_use_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_models, "fastest_maxsim", lambda: "onnxruntime")
+    monkeypatch.setattr(doctor_models, "instructions", lambda: frozenset({"avx2", "amx_bf16"}))
+    found = doctor_models._maxsim()
+    assert (found.status, found.found) == ("optional", "computed by onnxruntime; amx_bf16 would halve its time")
+    assert found.mend == "pip install 'secondpass[amx]'"
+    monkeypatch.setattr(doctor_models, "instructions", lambda: frozenset({"avx2"}))
+    assert doctor_models._maxsim().found == "computed by onnxruntime"

@@ -21,11 +21,12 @@ from secondpass.cli.options import index_option, json_option
 from secondpass.cli.output import console, print_json, shown
 from secondpass.errors import SecondpassError
 from secondpass.llm.names import PROVIDERS
+from secondpass.models.processor import instructions
 from secondpass.workbench import describe_index
 
 _STYLE = {"ok": "green", "optional": "yellow", "missing": "bold red"}
 _EXTRA = re.compile(r"""extra\s*==\s*['"](?P<extra>\w+)['"]""")
-_VECTOR_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+_VECTOR_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 
 @click.command()
@@ -57,16 +58,8 @@ def print_checks(checks: Sequence[Check]) -> None:
 
 def _machine() -> Iterator[Check]:
     yield Check("python", "ok", f"{platform.python_version()} ({sys.executable})")
-    yield Check("machine", "ok", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{_cpu_flags()}")
-
-
-def _cpu_flags() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    flags = set(next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "").split())
-    return "".join(f", {flag}" for flag in _VECTOR_FLAGS if flag in flags)
+    flags = "".join(f", {flag}" for flag in _VECTOR_FLAGS if flag in instructions())
+    yield Check("machine", "ok", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{flags}")
 
 
 def _packages() -> Iterator[Check]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Set
-from pathlib import Path
 
 from secondpass.cli.checks import Check, Status
 from secondpass.cli.sizes import bytes_in_words
@@ -15,18 +14,18 @@ from secondpass.models.engine_cache import DAYS_KEPT, cached_graphs, gigabytes_k
 from secondpass.models.engine_rates import EngineRate, all_remembered, machine
 from secondpass.models.engines import ENGINE_NAMES, installed_engines, precisions_of, version_of
 from secondpass.models.hub_caches import HUB_NAMES, cached_models, huggingface_cache, modelscope_root
+from secondpass.models.maxsim import fastest_maxsim
+from secondpass.models.processor import BF16, TILES, WIDE_INT8, instructions
 
-_CPUINFO = Path("/proc/cpuinfo")
-_BF16 = ("amx_bf16", "avx512_bf16", "bf16", "svebf16")
-_INT8 = ("amx_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")
 _MOST_SPEEDS = 8
 
 
 def model_checks() -> Iterator[Check]:
     """Look at everything that models need; nothing heavy is imported, nothing is fetched."""
     yield from _engines()
+    yield _maxsim()
     yield _builtin()
-    yield Check("processor for models", "ok", processor_abilities(_flags()))
+    yield Check("processor for models", "ok", processor_abilities(instructions()))
     yield from speeds(all_remembered())
     yield from _caches()
     yield _graphs()
@@ -42,15 +41,6 @@ def _builtin() -> Check:
     return Check(f"model {BUILTIN}", "ok", f"comes with the package, {size}")
 
 
-def _flags() -> set[str]:
-    try:
-        text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return set()
-    line = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "")
-    return set(line.partition(":")[2].split())
-
-
 def processor_abilities(flags: Set[str]) -> str:
     """Return what a processor with these flags computes itself.
 
@@ -59,7 +49,7 @@ def processor_abilities(flags: Set[str]) -> str:
     """
     if not flags:
         return "bf16 and int8: this system does not say"
-    bf16, int8 = (", ".join(name for name in names if name in flags) for names in (_BF16, _INT8))
+    bf16, int8 = (", ".join(name for name in names if name in flags) for names in (BF16, WIDE_INT8))
     return f"bf16: {bf16 or 'no (slower than f32)'}; int8: {int8 or 'no (little faster than f32)'}"
 
 
@@ -70,6 +60,18 @@ def _engines() -> Iterator[Check]:
             yield Check(f"engine {name}", "ok", f"{version_of(name)}: {', '.join(precisions_of(name))}")
         else:
             yield Check(f"engine {name}", "optional", "not installed", f"pip install 'secondpass[{name}]'")
+
+
+def _maxsim() -> Check:
+    name = fastest_maxsim()
+    if name == "amx" or TILES not in instructions():
+        return Check("MaxSim of ColBERT", "ok", f"computed by {name}")
+    return Check(
+        "MaxSim of ColBERT",
+        "optional",
+        f"computed by {name}; {TILES} would halve its time",
+        "pip install 'secondpass[amx]'",
+    )
 
 
 def speeds(rates: Mapping[str, EngineRate]) -> Iterator[Check]:

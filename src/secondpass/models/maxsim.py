@@ -125,7 +125,12 @@ def open_maxsim(name: MaxSimName = "auto") -> MaxSim:
         MissingExtraError: the named engine is not installed.
         InputError: the machine lacks the named engine's instructions.
     """
-    return _open(_fastest() if name == "auto" else name)
+    return _open(fastest_maxsim() if name == "auto" else name)
+
+
+def fastest_maxsim() -> str:
+    """Return the name of the first engine that is installed and that this machine can compute with; open nothing."""
+    return next((name for name, (package, _, _) in _ENGINES.items() if find_spec(package) and _computes(name)), "numpy")
 
 
 def winning_window(query: FloatArray, vectors: FloatArray, window_lengths: Sequence[int]) -> int:
@@ -154,15 +159,13 @@ class GroupedMaxSim:
         return scores
 
 
-def _fastest() -> str:
-    """Return the first engine that is installed and that this machine can compute with."""
-    for name, (package, _, _) in _ENGINES.items():
-        if find_spec(package) is not None:
-            try:
-                return _open(name).name
-            except InputError:
-                continue
-    return "numpy"
+def _computes(name: str) -> bool:
+    if name == "amx":
+        try:
+            ask_for_tiles("MaxSim by amx")
+        except InputError:
+            return False
+    return True
 
 
 @cache
