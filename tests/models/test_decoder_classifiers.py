@@ -64,11 +64,7 @@ def pairs_of(query, passages):
     return [(query, passage) for passage in passages]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def engine_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SECONDPASS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

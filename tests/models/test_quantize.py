@@ -20,11 +20,7 @@ ENGINES = (OnnxEngine, OpenVinoEngine)
 PAIRS = [(question, passage) for question in SENTENCES[::4] for passage in SENTENCES[::2]]  # not the calibration texts
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SECONDPASS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module", params=["bert", "xlm-roberta"])

@@ -96,7 +96,7 @@ def test_a_sequence_has_the_same_logits_beside_any_neighbours(engines, lengths, 
     together = engines[kind, "classify", "f32"].run(batch)
     for index in range(len(lengths)):
         alone = Batch(batch.ids[index : index + 1], batch.second_starts[index : index + 1], lengths[index])
-        assert np.abs(engines[kind, "classify", "f32"].run(alone)[0] - together[index]).max() < 1e-5
+        assert np.abs(engines[kind, "classify", "f32"].run(alone)[0] - together[index]).max() < 3e-5
 
 
 @pytest.mark.parametrize("kind", KINDS)

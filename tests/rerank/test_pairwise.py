@@ -2,7 +2,7 @@
 
 import pytest
 from tests.rerank.test_listwise import PASSAGES, QUESTION
-from tests.rerank.word_judge import FunctionLLM, StructuredWordJudge, WordJudge, hits_of, ids
+from tests.rerank.word_judge import FunctionLLM, WordJudge, hits_of, ids
 
 from secondpass.errors import InputError
 from secondpass.llm.openai import OpenAIChat
@@ -75,20 +75,6 @@ def test_a_real_server_is_asked_for_labels_by_a_schema_and_where_it_has_none_for
     assert report.unstructured == (report.questions if in_text else 0)
     assert report.calls == (12 if sort == "all_pairs" else report.questions - report.cache_hits)
     assert report.troubles == ""
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("judge", [WordJudge(), StructuredWordJudge()])
-@pytest.mark.parametrize("reply_as", ["auto", "json", "text"])
-def test_json_is_asked_for_where_the_model_can_be_given_a_schema(language: str, judge, reply_as) -> None:
-    out, report = LLMReranker(PairwiseRanking(reply_as=reply_as), judge).rank_with_report(
-        QUESTION[language], hits_of(PASSAGES[language])
-    )
-    assert out[0].chunk.id == "2"
-    structured = type(judge) is StructuredWordJudge
-    assert ("JSON" in judge.asked[-1][-1].content) == (reply_as == "json" or (reply_as == "auto" and structured))
-    assert report.unstructured == (report.questions if reply_as == "json" and not structured else 0)
-    assert report.clean == report.questions
 
 
 def test_a_server_that_answers_without_text_leaves_every_pair_a_draw(server_url: str) -> None:
