@@ -71,16 +71,16 @@ def write_step(tiles: Tiles, left: Whole, right: Whole, between: Callable[[int],
 
     ``between`` is called with 0 to 15, after each product: for what else is to be done meanwhile.
     """
-    rest = 2 * TILE_BYTES
-    done = 0
-    for rows, columns in ((left + rest, right + rest), (left, right + rest), (left + rest, right), (left, right)):
-        for half in range(2):
-            tiles.load(4 + half, rows + half * TILE_BYTES)
-            tiles.load(6 + half, columns + half * TILE_BYTES)
+    rounded, rest = (0, TILE_BYTES), (2 * TILE_BYTES, 3 * TILE_BYTES)
+    # What is read before the products of each of the four parts; a tile that is read stays for the next part.
+    for part, (rows, columns) in enumerate(((rest, rest), (rounded, ()), ((), rounded), (rest, ()))):
+        for tile, place in enumerate(rows):
+            tiles.load(4 + tile, left + place)
+        for tile, place in enumerate(columns):
+            tiles.load(6 + tile, right + place)
         for total in range(4):
             tiles.add_product(total, 4 + total // 2, 6 + total % 2)
-            between(done)
-            done += 1
+            between(4 * part + total)
 
 
 def write_fetch(code: Code, address: Whole) -> None:

@@ -30,7 +30,7 @@ from secondpass.types import FloatArray
 
 _PRODUCT_ROW = BLOCK * NUMBER_BYTES  # bytes
 _AHEAD = 32768  # bytes between what is computed and what is fetched
-_LINES_BY_A_PRODUCT = 2  # of a step's 64 fetched lines of 64 bytes; the others are fetched while its rows are split
+_LINES_BY_A_PRODUCT = 3  # fetched lines of 64 bytes; while rows are split, each fetches one
 
 # Where in the room that a scorer computes in, in bytes:
 _VECTORS = ROOM_START
