@@ -141,9 +141,9 @@ def test_doctor_imports_nothing_heavy() -> None:
 
 def test_a_processor_with_tiles_is_told_what_would_use_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_models, "fastest_maxsim", lambda: "onnxruntime")
-    monkeypatch.setattr(doctor_models, "instructions", lambda: frozenset({"avx2", "amx_bf16"}))
+    monkeypatch.setattr(doctor_models, "tiles_refused", lambda: "")
     found = doctor_models._maxsim()
     assert (found.status, found.found) == ("optional", "computed by onnxruntime; amx_bf16 would halve its time")
     assert found.mend == "pip install 'secondpass[amx]'"
-    monkeypatch.setattr(doctor_models, "instructions", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(doctor_models, "tiles_refused", lambda: "the system does not permit it")
     assert doctor_models._maxsim().found == "computed by onnxruntime"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,24 +12,24 @@ from hypothesis import strategies as st
 from secondpass.errors import InputError, MissingExtraError
 from secondpass.models import maxsim, processor
 from secondpass.models.maxsim import LENGTH_MULTIPLE, MaxSimName, open_maxsim, pack, winning_window
-from secondpass.models.processor import ask_for_tiles
+from secondpass.models.processor import tiles_refused
 from secondpass.types import FloatArray
 
-
-def tiles_are_missing() -> str:
-    """Why this machine cannot compute with tiles; nothing where it can."""
-    try:
-        ask_for_tiles("tests")
-    except InputError as error:
-        return str(error)
-    return ""
-
-
-NO_TILES = tiles_are_missing()
+NO_TILES = tiles_refused()
 needs_tiles = pytest.mark.skipif(bool(NO_TILES), reason=NO_TILES)
 ENGINES = [pytest.param("amx", marks=needs_tiles), "onnxruntime", "openvino", "numpy"]
 TILE_ERROR = 2.0**-17
 """The most that one product of unit vectors is off: what is left of both after two roundings."""
+
+
+@pytest.fixture
+def nothing_opened() -> Iterator[None]:
+    """No engine is open before, and none that was opened here afterwards."""
+    for remembered in (maxsim.fastest_maxsim, maxsim._open):
+        remembered.cache_clear()
+    yield
+    for remembered in (maxsim.fastest_maxsim, maxsim._open):
+        remembered.cache_clear()
 
 
 def unit_vectors(generator: np.random.Generator, count: int, dimension: int) -> FloatArray:
@@ -131,36 +132,33 @@ def test_the_window_that_gives_most_of_the_score_wins() -> None:
     assert winning_window(query, np.ones((4, 2), np.float32), [2, 2]) == 0  # the first of equals
 
 
+@pytest.mark.usefixtures("nothing_opened")
 def test_without_the_other_engines_numpy_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maxsim, "find_spec", lambda name: None)
     assert open_maxsim().name == "numpy"
-    maxsim._open.cache_clear()
     with pytest.raises(MissingExtraError, match=r"secondpass\[openvino\]"):
         open_maxsim("openvino")
-    maxsim._open.cache_clear()
 
 
 def test_the_fastest_engine_that_computes_here_is_taken() -> None:
     assert open_maxsim().name == ("onnxruntime" if NO_TILES else "amx")
 
 
+@pytest.mark.usefixtures("nothing_opened")
 def test_a_processor_without_the_instructions_takes_the_next_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "instructions", lambda: frozenset({"avx2"}))
-    maxsim._open.cache_clear()
     assert open_maxsim().name == "onnxruntime"
     with pytest.raises(InputError, match="no instructions amx_bf16"):
         open_maxsim("amx")
-    maxsim._open.cache_clear()
 
 
+@pytest.mark.usefixtures("nothing_opened")
 def test_a_system_that_permits_no_tiles_takes_the_next_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "instructions", lambda: frozenset({"amx_bf16"}))
     monkeypatch.setattr(processor, "_permitted", lambda: False)
-    maxsim._open.cache_clear()
     assert open_maxsim().name == "onnxruntime"
     with pytest.raises(InputError, match="does not permit amx_bf16"):
         open_maxsim("amx")
-    maxsim._open.cache_clear()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

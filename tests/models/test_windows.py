@@ -21,7 +21,7 @@ from secondpass.models.windows import (
 LENGTH_AND_ROOM = st.tuples(st.integers(0, 3000), st.integers(8, 600))
 
 
-def covers(windows, length, room):
+def assert_cover(windows, length, room):
     assert windows[0][0] == 0
     assert windows[-1][1] == length
     for start, end in windows:
@@ -35,8 +35,8 @@ def covers(windows, length, room):
 @given(LENGTH_AND_ROOM)
 def test_windows_cover_every_token_in_order_and_none_is_longer_than_its_room(sizes):
     length, room = sizes
-    covers(token_windows(length, room), length, room)
-    covers(token_windows(length, room, slide_back=False), length, room)
+    assert_cover(token_windows(length, room), length, room)
+    assert_cover(token_windows(length, room, slide_back=False), length, room)
     assert (len(token_windows(length, room)) == 1) == (length <= room)
 
 
@@ -45,7 +45,7 @@ def test_windows_cover_every_token_in_order_and_none_is_longer_than_its_room(siz
 def test_windows_of_sentences_cover_every_token_too(sizes, cuts):
     length, room = sizes
     if length:
-        covers(sentence_windows(length, room, sorted({cut for cut in cuts if cut <= length})), length, room)
+        assert_cover(sentence_windows(length, room, sorted({cut for cut in cuts if cut <= length})), length, room)
 
 
 def test_all_windows_but_bces_last_are_full():

@@ -15,7 +15,7 @@ from secondpass.models.engine_rates import EngineRate, all_remembered, machine
 from secondpass.models.engines import ENGINE_NAMES, installed_engines, precisions_of, version_of
 from secondpass.models.hub_caches import HUB_NAMES, cached_models, huggingface_cache, modelscope_root
 from secondpass.models.maxsim import fastest_maxsim
-from secondpass.models.processor import BF16, TILES, WIDE_INT8, instructions
+from secondpass.models.processor import BF16, TILES, WIDE_INT8, instructions, tiles_refused
 
 _MOST_SPEEDS = 8
 
@@ -64,7 +64,7 @@ def _engines() -> Iterator[Check]:
 
 def _maxsim() -> Check:
     name = fastest_maxsim()
-    if name == "amx" or TILES not in instructions():
+    if name == "amx" or tiles_refused():
         return Check("MaxSim of ColBERT", "ok", f"computed by {name}")
     return Check(
         "MaxSim of ColBERT",

@@ -70,11 +70,11 @@ class Tiles:
         """Set ``tile`` to zero."""
         self._write("tilezero", _number(tile))
 
-    def load(self, tile: int, address: Whole, stride: Whole | int = ROW_BYTES) -> None:
-        """Read the rows of ``tile`` from ``address``, each ``stride`` bytes after the one before."""
-        self._write("tileloadd64", _number(tile), self._code.pointer(address, _BYTE), value_of(stride))
+    def load(self, tile: int, address: Whole) -> None:
+        """Read the rows of ``tile`` from ``address``, one right after the other."""
+        self._write("tileloadd64", _number(tile), self._code.pointer(address, _BYTE), value_of(ROW_BYTES))
 
-    def store(self, tile: int, address: Whole, stride: Whole | int = ROW_BYTES) -> None:
+    def store(self, tile: int, address: Whole, stride: int) -> None:
         """Write the rows of ``tile`` to ``address``, each ``stride`` bytes after the one before."""
         self._write("tilestored64", _number(tile), self._code.pointer(address, _BYTE), value_of(stride))
 

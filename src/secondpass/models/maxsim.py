@@ -1,6 +1,7 @@
 """MaxSim, the score of late interaction: for every vector of the query the nearest one of the passage, summed.
 
-``score = sum over i of max over j of q_i . p_j`` (ColBERT, arXiv:2004.12832, equation 3). Exact in float32.
+``score = sum over i of max over j of q_i . p_j`` (ColBERT, arXiv:2004.12832, equation 3). Exact in float32; by AMX
+every product of two vectors is off by 2^-17 of the product of their lengths at most.
 
 Passages are packed once and scored by many queries. A pack groups passages of equal length, so that one matrix product
 and one maximum do a whole group; lengths are made equal by repeating a passage's own last vector, which changes no
@@ -20,8 +21,8 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from secondpass.errors import InputError, MissingExtraError
-from secondpass.models.processor import ask_for_tiles
+from secondpass.errors import MissingExtraError
+from secondpass.models.processor import tiles_refused
 from secondpass.types import FloatArray
 
 MaxSimName = Literal["auto", "amx", "onnxruntime", "openvino", "numpy"]
@@ -128,9 +129,11 @@ def open_maxsim(name: MaxSimName = "auto") -> MaxSim:
     return _open(fastest_maxsim() if name == "auto" else name)
 
 
+@cache
 def fastest_maxsim() -> str:
     """Return the name of the first engine that is installed and that this machine can compute with; open nothing."""
-    return next((name for name, (package, _, _) in _ENGINES.items() if find_spec(package) and _computes(name)), "numpy")
+    usable = (name for name in _ENGINES if name != "amx" or not tiles_refused())
+    return next((name for name in usable if find_spec(_ENGINES[name][0])), "numpy")
 
 
 def winning_window(query: FloatArray, vectors: FloatArray, window_lengths: Sequence[int]) -> int:
@@ -159,22 +162,11 @@ class GroupedMaxSim:
         return scores
 
 
-def _computes(name: str) -> bool:
-    if name == "amx":
-        try:
-            ask_for_tiles("MaxSim by amx")
-        except InputError:
-            return False
-    return True
-
-
 @cache
 def _open(name: str) -> MaxSim:
     if name == "numpy":
         return GroupedMaxSim("numpy", lambda query: partial(_score_group, query))
     package, place, extra = _ENGINES[name]
-    if name == "amx":
-        ask_for_tiles("MaxSim by amx")
     if find_spec(package) is None:
         raise MissingExtraError(f"MaxSim by {name}", extra)
     module, _, attribute = place.partition(":")

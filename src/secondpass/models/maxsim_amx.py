@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from secondpass.errors import InputError
 from secondpass.models.amx_numbers import (
     BLOCK,
     NUMBER_BYTES,
@@ -25,7 +26,7 @@ from secondpass.models.amx_numbers import (
 from secondpass.models.amx_tiles import FEATURES, ROOM_START, ROW_BYTES, TILE_BYTES, configured, new_room
 from secondpass.models.machine_code import Code, Whole, compiled
 from secondpass.models.maxsim import LENGTH_MULTIPLE, PackedPassages
-from secondpass.models.processor import ask_for_tiles
+from secondpass.models.processor import tiles_refused
 from secondpass.types import FloatArray
 
 _PRODUCT_ROW = BLOCK * NUMBER_BYTES  # bytes
@@ -47,13 +48,14 @@ class AmxMaxSim:
     """MaxSim that computes on one thread, whoever calls.
 
     Raises:
-        InputError: the processor has no AMX, or the system does not let this process use it.
+        InputError: see `tiles_refused`.
     """
 
     name = "amx"
 
     def __init__(self) -> None:
-        ask_for_tiles("MaxSim by amx")
+        if refused := tiles_refused():
+            raise InputError(f"MaxSim by amx: {refused}.")
         self._score_block = compiled(_write_scores, arguments=7, features=FEATURES)
 
     def score(self, query: FloatArray, passages: PackedPassages) -> FloatArray:
@@ -61,14 +63,15 @@ class AmxMaxSim:
         # Vectors of zeros fill up the last block: their nearest products are 0 and change no sum.
         whole = np.pad(passages.same_width(query), ((0, -len(query) % BLOCK), (0, 0)))
         room = new_room(_END)
-        rows, dimension = passages.vectors.shape
-        scores = np.zeros(passages.count, np.float32)
-        of_block = np.empty(passages.count, np.float32)  # in the order of the pack
-        for first in range(0, len(whole), BLOCK):
-            tiles = right_tiles(whole[first : first + BLOCK])
-            places = [one.ctypes.data for one in (passages.vectors, tiles, passages.ends, of_block, room)]
-            self._score_block(*places, rows, dimension // STEP)
-            scores[passages.order] += of_block
+        rows, steps = len(passages.vectors), passages.vectors.shape[1] // STEP
+        tiles = right_tiles(whole)
+        of_block = np.empty((len(whole) // BLOCK, passages.count), np.float32)  # in the order of the pack
+        vectors, ends, place = (one.ctypes.data for one in (passages.vectors, passages.ends, room))
+        for block, target in enumerate(of_block):
+            query_place = tiles.ctypes.data + block * steps * STEP_BYTES
+            self._score_block(vectors, query_place, ends, target.ctypes.data, place, rows, steps)
+        scores = np.empty(passages.count, np.float32)
+        scores[passages.order] = of_block.sum(axis=0)
         return scores
 
 

@@ -7,8 +7,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from secondpass.errors import InputError
-
 _FILE = Path("/proc/cpuinfo")
 _LISTS = ("flags", "Features")  # x86, ARM
 BF16 = ("amx_bf16", "avx512_bf16", "bf16", "svebf16")
@@ -42,16 +40,16 @@ def lacks(sets: tuple[str, ...]) -> bool:
     return bool(instructions()) and instructions().isdisjoint(sets)
 
 
-def ask_for_tiles(what: str) -> None:
-    """Have this process permitted to use `TILES` for ``what``; asking twice does no harm.
+def tiles_refused() -> str:
+    """Have this process permitted to use `TILES`, and say why it may not; nothing where it may.
 
-    Raises:
-        InputError: the processor has no such instructions, or the system does not let this process use them.
+    Asking again does no harm.
     """
     if TILES not in instructions():
-        raise InputError(f"{what}: this processor has no instructions {TILES}; the other engines compute here.")
+        return f"this processor has no instructions {TILES}; the other engines compute here"
     if not _permitted():
-        raise InputError(f"{what}: the system does not permit {TILES} here (Linux 5.16 and newer do).")
+        return f"the system does not permit {TILES} here (Linux 5.16 and newer do)"
+    return ""
 
 
 def _permitted() -> bool:
